@@ -1,0 +1,123 @@
+"""Codes and links: asking for one, and what a guess costs.
+
+The order is the security. A wrong guess is counted in the same turn that compares it, and no answer
+leaves before that count is durable, so parallel guesses cannot share one count. Guesses are also
+counted per email across challenges, so that asking again refills nothing.
+
+Sources: contract §1 "Codes, links, budgets"; NIST SP 800-63B §3.2.2 (limit consecutive failures);
+OWASP ASVS 6.5.1–6.5.5 (single use, ten minutes, attempts bounded).
+"""
+
+import hmac
+
+from doorward.actors.desks import challenges, mails, sessions, tallies
+from doorward.actors.desks.origins import is_secure, picked, refused_origin
+from doorward.actors.desks.tallies import Tallies
+from doorward.actors.messages import (
+    CodeSent,
+    NotFound,
+    Outcome,
+    RequestCode,
+    SignInRefused,
+    TooMany,
+    VerifyCode,
+    VerifyLink,
+)
+from doorward.actors.records import Challenge, Link, Storefront
+from doorward.actors.turns import Turn, policy_of
+from doorward.actors.windows import Standing
+
+_DECOY_ID = bytes(challenges.ID_BYTES)
+
+
+def request_code(turn: Turn, message: RequestCode) -> Outcome:
+    """Mail a code or a link; the answer says nothing about whose email it is."""
+    storefront = turn.published()
+    if storefront is None:
+        return NotFound()
+    if refusal := refused_origin(turn, storefront, message.caller):
+        return refusal
+    policy = policy_of(storefront)
+    read = tallies.read(turn, address=message.caller.address, email=message.email)
+    counted = tallies.count_code(read, policy, turn.now_ms)
+    if isinstance(counted, TooMany):
+        return _refused(turn, counted, message.caller.request_id)
+    tally, standing = counted
+    device = picked(message.device, secure=is_secure(turn, storefront, message.caller))
+    challenge = challenges.issue(turn, tally, policy, device=device)
+    tallies.write(turn, tally.with_challenge(challenge))
+    if challenge.has_link:
+        challenges.put_link(turn, storefront, challenge, message.email)
+    mails.send_sign_in(turn, storefront, challenge, to=message.email, caller=message.caller)
+    return CodeSent(ttl_seconds=policy.codes.ttl, standing=standing)
+
+
+def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
+    """Sign in with a code; every kind of failure is one and the same answer."""
+    storefront = turn.published()
+    if storefront is None:
+        return NotFound()
+    if refusal := refused_origin(turn, storefront, message.caller):
+        return refusal
+    policy = policy_of(storefront)
+    read = tallies.read(turn, address=message.caller.address, email=message.email)
+    counted = tallies.count_verification(read, policy, turn.now_ms)
+    if isinstance(counted, TooMany):
+        return _refused(turn, counted, message.caller.request_id)
+    tally, standing = counted
+    challenge = challenges.open_challenge(turn, tally)
+    if challenge is not None and not challenge.has_code:
+        challenge = None
+    if _matches(turn, storefront, challenge, message.code):
+        return sessions.admit(turn, storefront, message, tally, standing, email=message.email)
+    if challenge is None:
+        tallies.write_volume(turn, tally)
+    else:
+        tallies.write(turn, tallies.count_wrong_guess(tally, policy, turn.now_ms))
+    return _sign_in_refused(turn, standing, message.caller.request_id)
+
+
+def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
+    """Sign in with a mailed link; it works once, and so does the code beside it."""
+    storefront = turn.published()
+    if storefront is None:
+        return NotFound()
+    if refusal := refused_origin(turn, storefront, message.caller):
+        return refusal
+    link = turn.ledger.get(Link, message.token_digest)
+    read = tallies.read(
+        turn, address=message.caller.address, email=link.email if link is not None else ""
+    )
+    counted = tallies.count_verification(read, policy_of(storefront), turn.now_ms)
+    if isinstance(counted, TooMany):
+        return _refused(turn, counted, message.caller.request_id)
+    tally, standing = counted
+    challenge = challenges.open_challenge(turn, tally)
+    if (
+        link is None
+        or challenge is None
+        or not challenge.has_link
+        or challenge.id != link.challenge_id
+    ):
+        tallies.write_volume(turn, tally)
+        return _sign_in_refused(turn, standing, message.caller.request_id)
+    turn.ledger.delete(Link, message.token_digest)
+    return sessions.admit(turn, storefront, message, tally, standing, email=link.email)
+
+
+def _matches(turn: Turn, storefront: Storefront, challenge: Challenge | None, code: str) -> bool:
+    """Compare with the same work whether there is a challenge to compare with or not."""
+    key_id = challenge.key_id if challenge else turn.place.keyring.newest
+    asked = challenge.id if challenge else _DECOY_ID
+    expected = turn.place.keyring.code(key_id, storefront.life(turn.slug), asked)
+    return hmac.compare_digest(expected.encode(), code.encode()) and challenge is not None
+
+
+def _refused(turn: Turn, refusal: TooMany, request_id: str) -> TooMany:
+    turn.note("limit_refused", rule=refusal.standing.rule.name, request_id=request_id)
+    return refusal
+
+
+def _sign_in_refused(turn: Turn, standing: Standing, request_id: str) -> SignInRefused:
+    turn.note("sign_in_refused", request_id=request_id)
+    return SignInRefused(standing=standing)

@@ -1,0 +1,65 @@
+"""Customers: one per storefront and canonical email, whichever way they signed in."""
+
+import re
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from doorward.actors import tokens
+from doorward.actors.desks.tallies import Tallies
+from doorward.actors.messages import CustomerView, Invalid, Me, Outcome
+from doorward.actors.records import Customer
+from doorward.actors.turns import Turn
+
+NAME_LENGTH: Final = 100
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+"""E.164: at most fifteen digits, no leading zero; shorter than seven is no subscriber number."""
+
+
+def proven(turn: Turn, tally: Tallies, email: str) -> Customer:
+    """Return the customer whose mailbox was just proven; the first proof creates it."""
+    customer_id = tally.email.customer_id
+    known = turn.ledger.get(Customer, customer_id) if customer_id is not None else None
+    if known is not None:
+        return known
+    customer = Customer(
+        id=tokens.identifier(turn.random),
+        email=email,
+        email_verified=True,
+        created_at_ms=turn.now_ms,
+    )
+    turn.note("customer_created", customer=customer.id)
+    return customer
+
+
+def update(
+    turn: Turn, customer: Customer, *, name: str | None | UnsetType, phone: str | None | UnsetType
+) -> Outcome:
+    """Change a customer's name or phone; None clears, unset leaves, a bad value changes nothing."""
+    if isinstance(name, str) and not _is_name(name):
+        return Invalid(name="name", rule="must be 1 to 100 characters without control characters")
+    if isinstance(phone, str) and _PHONE.fullmatch(phone) is None:
+        return Invalid(name="phone", rule="must be a number in E.164 form, like +628123456789")
+    changed = msgspec.structs.replace(
+        customer,
+        name=customer.name if name is UNSET else name,
+        phone=customer.phone if phone is UNSET else phone,
+    )
+    if changed != customer:
+        turn.ledger.put(changed, changed.id)
+    return Me(customer=view(changed))
+
+
+def view(customer: Customer) -> CustomerView:
+    """Show a customer as the customer may see it."""
+    return CustomerView(
+        customer.id, customer.email, customer.name, customer.phone, customer.created_at_ms
+    )
+
+
+def _is_name(name: str) -> bool:
+    return (
+        1 <= len(name) <= NAME_LENGTH and bool(name.strip()) and _CONTROL.search(name) is None
+    )

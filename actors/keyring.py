@@ -1,0 +1,67 @@
+"""Keys that Redis never sees, and what is derived from them.
+
+One master key (32 bytes) per installation, several while it is rotated, newest first. HKDF
+(RFC 5869) gives a key per storefront, life of that storefront (``birth``) and purpose. A challenge
+remembers which master key it was issued under, so that rotation kills no code in a mailbox.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from doorward.actors.tokens import base64url
+
+KEY_BYTES: Final = 32
+CODE_DIGITS: Final = 6
+
+
+class Keyring:
+    """The master keys and their derivations."""
+
+    def __init__(self, master_keys: Sequence[bytes]) -> None:
+        """Take the master keys, newest first.
+
+        Raises:
+            ValueError: When there is none, or one is not 32 bytes.
+        """
+        if not master_keys or any(len(key) != KEY_BYTES for key in master_keys):
+            raise ValueError("master keys: at least one, each of 32 bytes")
+        self._masters = {_name(key): key for key in master_keys}
+        self.newest = _name(master_keys[0])
+        # A derivation costs some 10 µs; a storefront in use asks for its keys on every request.
+        self._derived = lru_cache(maxsize=4096)(self._derive)
+
+    def knows(self, key_id: str) -> bool:
+        """Tell whether this master key is still held."""
+        return key_id in self._masters
+
+    def code(self, key_id: str, storefront: str, challenge_id: bytes) -> str:
+        """Derive a challenge's code: six digits by RFC 4226's dynamic truncation of an HMAC-SHA-256.
+
+        Args:
+            key_id: The master key the challenge was issued under; must be known.
+            storefront: ``slug/birth``.
+            challenge_id: Its random id.
+        """
+        mac = hmac.digest(self._derived(key_id, storefront, "code"), challenge_id, "sha256")
+        offset = mac[-1] & 0x0F
+        number = int.from_bytes(mac[offset : offset + 4], "big") & 0x7FFF_FFFF
+        return f"{number % 10**CODE_DIGITS:0{CODE_DIGITS}d}"
+
+    def link_token(self, key_id: str, storefront: str, challenge_id: bytes) -> str:
+        """Derive a challenge's link token: ``l`` and 256 bits as 43 base64url characters."""
+        mac = hmac.digest(self._derived(key_id, storefront, "link"), challenge_id, "sha256")
+        return "l" + base64url(mac)
+
+    def _derive(self, key_id: str, storefront: str, purpose: str) -> bytes:
+        info = f"doorward/1/{purpose}/{storefront}".encode()
+        return HKDF(SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._masters[key_id])
+
+
+def _name(master_key: bytes) -> str:
+    return hashlib.sha256(b"doorward/key-id/" + master_key).hexdigest()[:8]

@@ -1,0 +1,94 @@
+"""From durable mail jobs to mail: what was committed is sent, then struck from the outbox.
+
+A job is committed beside the code it announces and holds no secret; only here, at sending time,
+are code and link derived. The owner feeds its own commits straight to the post; the stream in the
+store is read only after a partition was taken, or when the post had no room. So a mail may go twice
+after a crash (the same mail, with the same code), but none is lost and none goes before its code is
+true.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from doorward.actors.errors import RecordUnreadable
+from doorward.actors.host import Host
+from doorward.actors.journal import Journal
+from doorward.actors.keyring import Keyring
+from doorward.actors.opening import opened
+from doorward.actors.post.delivery import Delivery, Ending
+from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.transport import Transport
+from doorward.actors.records import MailJob, decode_job
+
+PAGE: Final = 500
+
+
+class Outbox:
+    """The mails of a host's partitions, on their way out."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        host: Host,
+        transport: Transport,
+        *,
+        keyring: Keyring,
+        clock_ms: Callable[[], int],
+    ) -> None:
+        self._journal = journal
+        self._host = host
+        self._keyring = keyring
+        self._clock_ms = clock_ms
+        self._unread: set[int] = set()
+        self.delivery = Delivery(transport, clock_ms=clock_ms, settle=self._settled)
+
+    def send(self, partition: int, mail_id: str, job: MailJob) -> None:
+        """Send a committed mail; what finds no room is read from the store again later."""
+
+        def make() -> SignInMail | None:
+            return opened(job, self._keyring, at_ms=self._clock_ms())
+
+        if not self.delivery.offer(make, mail_id=f"{partition}/{mail_id}"):
+            self._unread.add(partition)
+
+    def read_again(self, partitions: list[int]) -> None:
+        """Note partitions whose outbox may hold mails nobody here has in hand."""
+        self._unread.update(partitions)
+
+    async def catch_up(self) -> None:
+        """Read what is noted, as far as the post has room.
+
+        Raises:
+            StoreUnreachable: When the store does not answer; what is left stays noted.
+        """
+        for partition in sorted(self._unread):
+            if not await self._read(partition):
+                return
+            self._unread.discard(partition)
+
+    async def _read(self, partition: int) -> bool:
+        after = ""
+        while True:
+            rows = await self._journal.outbox(partition, after, PAGE)
+            for mail_id, stored in rows:
+                after = mail_id
+                if not self._offered(partition, mail_id, stored):
+                    return False
+            if len(rows) < PAGE:
+                return True
+
+    def _offered(self, partition: int, mail_id: str, stored: bytes) -> bool:
+        if self._host.is_struck(partition, mail_id):
+            return True
+        try:
+            job = decode_job(stored)
+        except RecordUnreadable:
+            self._host.strike(partition, mail_id)
+            return True
+        self._unread.discard(partition)
+        self.send(partition, mail_id, job)
+        return partition not in self._unread
+
+    def _settled(self, name: str, _ending: Ending) -> None:
+        partition, _, mail_id = name.partition("/")
+        self._host.strike(int(partition), mail_id)

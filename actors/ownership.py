@@ -1,0 +1,229 @@
+"""Who may answer for a storefront: partitions, epochs, and a lease that is proof of recent owning.
+
+*The claim.* At any moment at most one host answers for a partition, and no host ever writes to a
+partition that another has taken. Placement only hints at who should; the store decides who does.
+
+*Normal operation.* A host takes a partition by raising its epoch in the store and writing its own
+random owner id beside it. Every commit names (epoch, owner) and is refused by the store unless both
+are equal to what it holds: that is the fence, and it needs no clock. Answers from memory need more,
+because they ask nobody: a host answers for a partition only while
+
+    now < proven_at + lease - margin            (its own boot-time clock)
+
+where ``proven_at`` is when it *sent* the latest request to which the store replied that the
+partition was still its own. Renewal happens in the host's working loop, a third of the lease apart,
+so a host that no longer works no longer renews.
+
+*Change of owner.* The new owner raises the epoch at some moment T of the store. Every proof the old
+owner has was answered before T, so was sent before T: it stops answering before T + lease, whatever
+it believes, and whether it is slow, frozen or cut off. The new owner learned of T when its take was
+answered, later than T, and answers only a full lease after that. No clocks are compared, only two
+spans of the same length are measured on two machines; the margin pays for their drift. The wait is
+skipped where there is nobody to wait for: the old owner released the partition (its last commit is
+answered and it has stopped), is known to be dead, or is this very host.
+
+*Crash.* A crashed owner's lease runs out the same way. What it had in memory was either committed
+(then it is in the store) or not (then nobody was told).
+
+*Recovery from an unknown ending.* When a flush may or may not have happened, the host gives up all
+its partitions, forgets what it remembered and takes them again. Its late commit, if it is still on
+its way, then meets a higher epoch.
+
+*A store that went back in time* shows a lower epoch or sequence than this host was told, or than the
+high-water file of an earlier run says. The take script then burns every code and link issued so far
+(``burned_before_ms``): one that was already used may be unused again in this store.
+
+What serialises: one event loop; every method here runs in the host's loop only. What survives a
+crash: epochs, owners, sequences (in the store), and the high-water marks (on disk).
+"""
+
+from collections.abc import Container, Iterable
+from typing import Final
+
+from doorward.actors.clocks import StoreClock, Ticks
+from doorward.actors.errors import NotOwner, StoreUnreachable, Unavailable
+from doorward.actors.journal import Bid, Claim, Ending, Journal
+from doorward.actors.partitions import PARTITIONS
+
+RENEWALS_PER_LEASE: Final = 3
+MARGIN_OF_LEASE: Final = 0.1
+"""A tenth of the lease for clocks that run at different speeds (crystal drift is below 0.1 %)."""
+
+
+class Partition:
+    """One partition as this host knows it."""
+
+    __slots__ = ("burned_before_ms", "epoch", "index", "owned", "proven_at", "seq", "serve_from")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.epoch = 0
+        self.seq = 0
+        self.owned = False
+        self.serve_from = 0.0
+        self.proven_at = 0.0
+        self.burned_before_ms = 0
+
+
+class Ownership:
+    """The partitions of one host."""
+
+    def __init__(  # noqa: PLR0913 - the wiring of one object
+        self,
+        journal: Journal,
+        *,
+        owner: str,
+        lease_seconds: float,
+        ticks: Ticks,
+        clock: StoreClock,
+        dead: Container[str] = (),
+    ) -> None:
+        """Own nothing yet.
+
+        Args:
+            journal: The store.
+            owner: This host's random id; never used twice.
+            lease_seconds: How long a proof of owning lasts.
+            ticks: The boot-time clock.
+            clock: Store time.
+            dead: Owners that are known to be dead: nobody waits for their lease.
+        """
+        self._journal = journal
+        self._ticks = ticks
+        self._clock = clock
+        self._lease = lease_seconds
+        self._serving = lease_seconds * (1 - MARGIN_OF_LEASE)
+        self._dead = dead
+        self._renewed_at = 0.0
+        self.owner = owner
+        self.partitions: Final = [Partition(index) for index in range(PARTITIONS)]
+        self.reachable = False
+        self.rollbacks = 0
+
+    def serves(self, partition: int) -> bool:
+        """Tell whether this host may answer for a partition right now."""
+        known = self.partitions[partition]
+        now = self._ticks()
+        return known.owned and known.serve_from <= now < known.proven_at + self._serving
+
+    def refusal(self) -> Unavailable:
+        """Say why this host does not serve: the store cannot be reached, or somebody else may."""
+        if not self.reachable:
+            return StoreUnreachable("the store cannot be reached")
+        return NotOwner("this host does not own the storefront's partition now")
+
+    def held(self) -> list[Partition]:
+        """List the partitions this host believes to own."""
+        return [partition for partition in self.partitions if partition.owned]
+
+    def missing(self) -> bool:
+        """Tell whether there is a partition this host does not own."""
+        return not all(partition.owned for partition in self.partitions)
+
+    def renewal_due(self) -> bool:
+        """Tell whether it is time to prove owning again."""
+        return self._ticks() >= self._renewed_at + self._lease / RENEWALS_PER_LEASE
+
+    async def acquire(self, wanted: Iterable[int] = range(PARTITIONS)) -> list[Partition]:
+        """Take every wanted partition that nobody alive holds.
+
+        Returns:
+            Those newly taken; each serves once the lease of its last owner is certainly over.
+
+        Raises:
+            StoreUnreachable: When the store does not answer; nothing is owned that was not before.
+        """
+        lost = [p for p in (self.partitions[index] for index in wanted) if not p.owned]
+        claims = await self._journal.claims([partition.index for partition in lost])
+        self.reachable = True
+        bids = [
+            (partition, claim)
+            for partition, claim in zip(lost, claims, strict=True)
+            if self._may_take(claim)
+        ]
+        if not bids:
+            return []
+        sent = self._ticks()
+        results = await self._journal.take(
+            self.owner,
+            [Bid(p.index, c.epoch, c.owner, p.epoch, p.seq) for p, c in bids],
+            self._clock.now_ms(),
+        )
+        taken = []
+        for (partition, claim), result in zip(bids, results, strict=True):
+            if result is None:
+                continue
+            partition.epoch, partition.seq = result.epoch, result.seq
+            partition.burned_before_ms = result.burned_before_ms
+            partition.owned, partition.proven_at = True, sent
+            partition.serve_from = 0.0 if self._is_gone(claim) else self._ticks() + self._lease
+            self._clock.start_at(result.at_ms)
+            self.rollbacks += result.went_back
+            taken.append(partition)
+        return taken
+
+    async def renew(self) -> list[Partition]:
+        """Prove owning again.
+
+        Returns:
+            Partitions that turned out to be somebody else's, or gone back in time: now lost.
+
+        Raises:
+            StoreUnreachable: When the store does not answer; the lease runs on.
+        """
+        held = self.held()
+        sent = self._ticks()
+        endings = await self._journal.confirm(
+            self.owner,
+            [(partition.index, partition.epoch) for partition in held],
+            int(self._lease * 1000),
+        )
+        self._renewed_at = sent
+        lost = []
+        for partition, ending in zip(held, endings, strict=True):
+            if ending is Ending.COMMITTED:
+                partition.proven_at = sent
+            else:
+                self.lose(partition)
+                lost.append(partition)
+        return lost
+
+    def lose(self, partition: Partition) -> None:
+        """Stop answering for a partition; its epoch and sequence stay known, as a floor."""
+        partition.owned = False
+
+    def lose_all(self) -> list[Partition]:
+        """Stop answering for anything: the store's state is unknown."""
+        held = self.held()
+        for partition in held:
+            self.lose(partition)
+        self.reachable = False
+        return held
+
+    async def release(self) -> None:
+        """Give everything up, after the last commit is answered and intake has stopped.
+
+        Raises:
+            StoreUnreachable: When the store does not answer; the next owner waits for the lease.
+        """
+        held = [(partition.index, partition.epoch) for partition in self.lose_all()]
+        await self._journal.release(self.owner, held)
+
+    def high_water(self) -> dict[int, tuple[int, int]]:
+        """Tell the highest (epoch, sequence) acknowledged per partition."""
+        return {p.index: (p.epoch, p.seq) for p in self.partitions if p.epoch}
+
+    def expect(self, marks: dict[int, tuple[int, int]]) -> None:
+        """Set the floor below which the store has gone back in time (an earlier run's marks)."""
+        for index, (epoch, seq) in marks.items():
+            self.partitions[index].epoch = epoch
+            self.partitions[index].seq = seq
+
+    def _may_take(self, claim: Claim) -> bool:
+        return self._is_gone(claim) or not claim.alive
+
+    def _is_gone(self, claim: Claim) -> bool:
+        """Tell whether nobody can still be answering under this claim."""
+        return not claim.owner or claim.owner == self.owner or claim.owner in self._dead
+
+

@@ -1,0 +1,47 @@
+"""Where mail goes when no SMTP server is configured: the newest few, in memory, to be looked at.
+
+Mails are kept as values and rendered by whoever looks, so a load test that requests a hundred
+thousand codes pays for keeping five hundred and rendering none.
+"""
+
+from collections import deque
+from itertools import islice
+
+from doorward.actors.post.mail import SignInMail
+
+
+class DevelopmentMailbox:
+    """A transport that keeps the newest mails of all storefronts and sends nothing."""
+
+    __slots__ = ("_mails",)
+
+    def __init__(self, capacity: int = 500) -> None:
+        self._mails: deque[SignInMail] = deque(maxlen=capacity)
+
+    async def send(self, mail: SignInMail) -> None:
+        """Keep a mail; the oldest goes when the mailbox is full."""
+        self._mails.append(mail)
+
+    async def close(self) -> None:
+        """Keep everything: the mailbox may be looked at while the server drains."""
+
+    def newest(
+        self, *, to: str | None = None, storefront: str | None = None, limit: int = 100
+    ) -> list[SignInMail]:
+        """List mails, newest first.
+
+        Args:
+            to: Only mails to exactly this (canonical) address.
+            storefront: Only mails of the storefront with this slug.
+            limit: At most this many.
+        """
+        wanted = (
+            mail
+            for mail in reversed(self._mails)
+            if (to is None or mail.to == to) and (storefront is None or mail.slug == storefront)
+        )
+        return list(islice(wanted, limit))
+
+    def find(self, mail_id: str) -> SignInMail | None:
+        """Return the newest mail with this id, or None when it is not (or no longer) kept."""
+        return next((mail for mail in reversed(self._mails) if mail.id == mail_id), None)

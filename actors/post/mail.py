@@ -1,0 +1,135 @@
+"""What a sign-in mail is: one self-contained value, made at sending time and never stored.
+
+A mail job in the outbox holds no secret. Whoever sends it derives code and link again and puts
+them in here, so a ``SignInMail`` lives for milliseconds (or as long as the development mailbox
+shows it). What it prints of itself holds no secret either: not in logs, not in a traceback.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+_ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
+_CODE: Final = re.compile(r"[0-9]{6}")
+# Lower case and complete, so that "starts with the origin" below cannot be fooled by userinfo
+# (``https://alpha.example@evil.test``) or by a longer host (``https://alpha.example.evil.test``).
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+# Visible ASCII only: no blank, line break or non-ASCII look-alike can end or disguise the address.
+_LINK_REST: Final = re.compile(r"/[!-~]*")
+
+
+class SignInMail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One mail to one mailbox, with a code, a link, or both.
+
+    Attributes:
+        id: Names the mail in the outbox; the same over all tries.
+        slug: The storefront it is from.
+        to: The canonical address; ``message`` refuses any other form.
+        display_name: The storefront's name as it was configured; ``rendering`` neutralises it.
+        accent: The storefront's colour, ``#rrggbb``; anything else falls back to a neutral one.
+        origin: The storefront's configured origin, lower case, no path; may hold a port.
+        code: Six ASCII digits, or None.
+        link: The landing page's whole address below ``origin``, or None.
+        expires_at_ms: When code and link die (store time): sending it later is pointless.
+        minutes_left: What the mail says about that.
+        sent_at_ms: The mail's date (store time).
+
+    Raises:
+        ValueError: The id, origin, code or link has not the form above, the link leads elsewhere
+            than ``origin``, or there is neither code nor link. The message names the field and
+            never its value.
+
+    Source: OWASP Forgot Password Cheat Sheet, "URL Tokens" (links from a configured origin only).
+    """
+
+    id: str
+    slug: str
+    to: str
+    display_name: str
+    accent: str
+    origin: str
+    code: str | None
+    link: str | None
+    expires_at_ms: int
+    minutes_left: int
+    sent_at_ms: int
+
+    def __post_init__(self) -> None:
+        if _ID.fullmatch(self.id) is None:
+            raise _malformed("id")
+        if _ORIGIN.fullmatch(self.origin) is None:
+            raise _malformed("origin")
+        if self.code is not None and _CODE.fullmatch(self.code) is None:
+            raise _malformed("code")
+        if self.link is not None and not _is_below(self.link, self.origin):
+            raise _malformed("link")
+        if self.code is None and self.link is None:
+            raise _malformed("code and link")
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"SignInMail({shown})"
+
+    # msgspec offers its own __rich_repr__, which would put every field into rich's tracebacks.
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [
+            ("id", self.id),
+            ("slug", self.slug),
+            ("to", masked_address(self.to)),
+            ("code", masked_secret(self.code)),
+            ("link", masked_secret(self.link)),
+            ("expires_at_ms", self.expires_at_ms),
+        ]
+
+
+class RenderedMail(msgspec.Struct, frozen=True, gc=False):
+    """A mail in words: all three fields hold the secret, so none of them is ever printed."""
+
+    subject: str
+    text: str
+    html: str
+
+    def __repr__(self) -> str:
+        return f"RenderedMail(<{len(self.text)} characters>, <{len(self.html)} characters>)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("text", len(self.text)), ("html", len(self.html))]
+
+
+@lru_cache(maxsize=4096)
+def host_of(origin: str) -> str:
+    """Return the host of a configured origin, without scheme and port.
+
+    Raises:
+        ValueError: ``origin`` is not an origin.
+    """
+    match = _ORIGIN.fullmatch(origin)
+    if match is None:
+        raise _malformed("origin")
+    return match[1]
+
+
+def masked_address(address: str) -> str:
+    """Return what may be printed of an address: two letters and the top-level domain.
+
+    Source: OWASP Logging Cheat Sheet, "Data to exclude".
+    """
+    local, _, domain = address.rpartition("@")
+    top = domain.rpartition(".")[2] if "." in domain else ""
+    shown = f"{local[:1]}***@{domain[:1]}***" + (f".{top}" if top else "")
+    return "".join(c if "!" <= c <= "~" else "?" for c in shown)
+
+
+def masked_secret(secret: str | None) -> str | None:
+    """Return a fixed mask, or None where there is no secret: its length is not told either."""
+    return None if secret is None else "***"
+
+
+def _is_below(link: str, origin: str) -> bool:
+    return link.startswith(origin) and _LINK_REST.fullmatch(link, len(origin)) is not None
+
+
+def _malformed(field: str) -> ValueError:
+    return ValueError(f"malformed sign-in mail: {field}")

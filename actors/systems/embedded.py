@@ -1,0 +1,191 @@
+"""The embedded system: host, journal and mail in this very process, Redis beside it.
+
+``ask(slug, message)`` is the whole interface; a cluster offers the same one.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from doorward.actors import high_water
+from doorward.actors.clocks import StoreClock, boot_seconds
+from doorward.actors.errors import StoreUnreachable
+from doorward.actors.host import Hooks, Host
+from doorward.actors.journal import Journal
+from doorward.actors.ledger import Event
+from doorward.actors.messages import (
+    DeleteStorefront,
+    EraseRecords,
+    NotFound,
+    Outcome,
+    Request,
+)
+from doorward.actors.outbox import Outbox
+from doorward.actors.ownership import Ownership, Partition
+from doorward.actors.post.transport import Transport
+from doorward.actors.records import MailJob
+from doorward.actors.tokens import Random
+from doorward.actors.turns import Place
+from doorward.actors.work_loop import WorkLoop
+
+ERASED_AT_ONCE: Final = 200
+HIGH_WATER_SECONDS: Final = 1.0
+_OWNER_BYTES: Final = 8
+
+
+class Everyone(Container[str]):
+    """All other owners: nobody but this process can reach the store."""
+
+    def __contains__(self, owner: object) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What an embedded system is made of.
+
+    ``dead_owners`` are hosts known to be dead beside those that the high-water file names.
+    """
+
+    journal: Journal
+    place: Place
+    transport: Transport
+    folder: Path
+    memory_bytes: int
+    mailbox_limit: int
+    lease_seconds: float
+    on_event: Callable[[Event], None]
+    on_trouble: Callable[[str, BaseException | None], None]
+    dead_owners: Container[str] = ()
+    random: Random = secrets.token_bytes
+
+
+class EmbeddedSystem:
+    """One host for all partitions, in this process."""
+
+    def __init__(self, wiring: Wiring, marks: high_water.HighWater, clock: StoreClock) -> None:
+        """Use ``open``."""
+        self._wiring = wiring
+        owner = secrets.token_hex(_OWNER_BYTES)
+        dead = wiring.dead_owners or frozenset(marks.owners)
+        self._marks = marks.with_owner(owner)
+        self._marks_written_at = 0.0
+        self.ownership = Ownership(
+            wiring.journal,
+            owner=owner,
+            lease_seconds=wiring.lease_seconds,
+            ticks=boot_seconds,
+            clock=clock,
+            dead=dead,
+        )
+        self.ownership.expect(marks.marks)
+        self.host = Host(
+            wiring.journal,
+            self.ownership,
+            clock=clock,
+            place=wiring.place,
+            random=wiring.random,
+            hooks=Hooks(wiring.on_event, self._on_mail, self._on_taken, wiring.on_trouble),
+            memory_bytes=wiring.memory_bytes,
+            mailbox_limit=wiring.mailbox_limit,
+        )
+        self.outbox = Outbox(
+            wiring.journal,
+            self.host,
+            wiring.transport,
+            keyring=wiring.place.keyring,
+            clock_ms=clock.now_ms,
+        )
+        self._loop = WorkLoop(self.host, on_trouble=wiring.on_trouble, also=self._also)
+
+    @classmethod
+    async def open(cls, wiring: Wiring) -> Self:
+        """Open the store and take its partitions.
+
+        Raises:
+            StoreRefused: When the store is another Doorward's, or of another shape.
+            StoreUnreachable: When it does not answer.
+        """
+        store = await wiring.journal.open()
+        clock = StoreClock(boot_seconds)
+        clock.start_at(store.now_ms)
+        marks = high_water.read(wiring.folder).of(store.id)
+        system = cls(wiring, marks, clock)
+        high_water.write(wiring.folder, system._marks)
+        await system.outbox.delivery.start()
+        await system._loop.start()
+        return system
+
+    def ask(self, slug: str, message: Request) -> "asyncio.Future[Outcome]":
+        """Ask a storefront; see ``Host.ask``."""
+        return self._loop.ask(slug, message)
+
+    def is_ready(self) -> bool:
+        """Tell whether every partition is served right now."""
+        return all(self.ownership.serves(p.index) for p in self.ownership.partitions)
+
+    async def roster(self, after: str, limit: int) -> list[str]:
+        """List slugs in order, after one.
+
+        Raises:
+            StoreUnreachable: When the store does not answer.
+        """
+        return await self._wiring.journal.roster(after, limit)
+
+    async def erase(self, slug: str) -> Outcome:
+        """Close a storefront and erase everything it had; asking again goes on after a crash.
+
+        Raises:
+            Unavailable: When it could not be finished now.
+        """
+        closed = await self.ask(slug, DeleteStorefront())
+        if isinstance(closed, NotFound):
+            return closed
+        complete = False
+        while not complete:
+            names, complete = await self._wiring.journal.names(slug, ERASED_AT_ONCE)
+            await self.ask(slug, EraseRecords(names=tuple(names), last=complete))
+        return closed
+
+    async def close(self) -> None:
+        """Refuse new work, finish and commit what is queued, give the partitions up."""
+        await self.outbox.delivery.stop()
+        await self._loop.stop()
+        try:
+            await self.ownership.release()
+        except StoreUnreachable as error:
+            self._wiring.on_trouble("release", error)
+        self._write_marks(self._current_marks())
+
+    def _on_mail(self, partition: int, mail_id: str, job: MailJob) -> None:
+        self.outbox.send(partition, mail_id, job)
+
+    def _on_taken(self, partitions: list[Partition]) -> None:
+        self.outbox.read_again([partition.index for partition in partitions])
+
+    async def _also(self) -> None:
+        """Do what a tick asks for beside the host: unread mail, the high-water file."""
+        if self.ownership.reachable:
+            await self.outbox.catch_up()
+        now = boot_seconds()
+        if now >= self._marks_written_at + HIGH_WATER_SECONDS:
+            self._marks_written_at = now
+            marks = self._current_marks()
+            if marks != self._marks:
+                self._marks = marks
+                # In a thread: writing waits for the disk, and the loop must not.
+                await asyncio.get_running_loop().run_in_executor(None, self._write_marks, marks)
+
+    def _current_marks(self) -> high_water.HighWater:
+        return high_water.HighWater(
+            self._marks.store_id, self._marks.owners, self.ownership.high_water()
+        )
+
+    def _write_marks(self, marks: high_water.HighWater) -> None:
+        try:
+            high_water.write(self._wiring.folder, marks)
+        except OSError as error:
+            self._wiring.on_trouble("high-water file", error)

@@ -1,0 +1,342 @@
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from doorward.actors.data_folder import DataFolder
+from doorward.actors.errors import StoreRefused
+from doorward.actors.redis_child import ChildReport, Phase, RedisChild
+from doorward.actors.redis_home import Fsync, RedisHome, last_writer
+from doorward.actors.redis_program import RedisProgram, find_program
+
+NEWEST = find_program()
+FROM_WHEEL = find_program("/nonexistent")
+EACH_PROGRAM = pytest.mark.parametrize(
+    "program", list(dict.fromkeys([NEWEST, FROM_WHEEL])), ids=lambda found: str(found.release)
+)
+WAIT_SECONDS = 20
+
+
+class Reports:
+    """What a child reported, in order, to wait for."""
+
+    def __init__(self) -> None:
+        self.seen: list[ChildReport] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, report: ChildReport) -> None:
+        self.seen.append(report)
+        self._news.set()
+
+    async def until(self, wanted: Callable[[ChildReport], bool], *, after: int = 0) -> ChildReport:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                for report in self.seen[after:]:
+                    if wanted(report):
+                        return report
+                self._news.clear()
+                await self._news.wait()
+
+    def phases(self) -> list[Phase]:
+        return [report.phase for report in self.seen]
+
+
+@asynccontextmanager
+async def running(
+    path: Path,
+    program: RedisProgram = NEWEST,
+    *,
+    fsync: Fsync = "always",
+    reports: Reports | None = None,
+) -> AsyncIterator[RedisChild]:
+    with DataFolder.open(path) as folder:
+        async with RedisChild(program, folder, fsync=fsync, on_state=reports) as child:
+            yield child
+
+
+async def ask(child: RedisChild, *command: str) -> object:
+    async with child.client() as client:
+        return await client.execute_command(*command)
+
+
+def pid_of(child: RedisChild) -> int:
+    assert child.report.pid is not None
+    return child.report.pid
+
+
+async def kill_and_wait(child: RedisChild, reports: Reports) -> ChildReport:
+    seen = len(reports.seen)
+    os.kill(pid_of(child), signal.SIGKILL)
+    return await reports.until(lambda report: report.phase is Phase.READY, after=seen)
+
+
+def append_only_file(path: Path) -> Path:
+    files = [*path.glob("redis/appendonlydir/*.incr.aof"), *path.glob("redis/appendonly.aof")]
+    assert len(files) == 1
+    return files[0]
+
+
+@EACH_PROGRAM
+async def test_a_started_child_answers_and_runs_as_configured(
+    tmp_path: Path, program: RedisProgram
+) -> None:
+    async with running(tmp_path, program) as child, child.client() as client:
+        info = await client.info()
+        assert await client.ping()
+        assert info["process_id"] == child.report.pid
+        assert (await client.config_get("appendfsync"))["appendfsync"] == "always"
+        assert (await client.config_get("save"))["save"] == ""
+
+    assert info["redis_version"] == ".".join(map(str, program.version))
+    assert info["tcp_port"] == 0
+    assert info["aof_enabled"] == 1
+    assert info["maxmemory_policy"] == "noeviction"
+
+
+async def test_the_sync_setting_is_the_callers(tmp_path: Path) -> None:
+    async with running(tmp_path, fsync="everysec") as child, child.client() as client:
+        assert (await client.config_get("appendfsync"))["appendfsync"] == "everysec"
+
+
+async def test_the_terminals_interrupt_does_not_reach_the_child(tmp_path: Path) -> None:
+    async with running(tmp_path) as child:
+        assert os.getpgid(pid_of(child)) != os.getpgrp()
+        assert os.getsid(pid_of(child)) != os.getsid(0)
+
+
+@EACH_PROGRAM
+async def test_a_killed_child_is_back_at_once_with_its_data(
+    tmp_path: Path, program: RedisProgram
+) -> None:
+    reports = Reports()
+    async with running(tmp_path, program, reports=reports) as child:
+        before = pid_of(child)
+        await ask(child, "SET", "dw:kept", "yes")
+        async with asyncio.timeout(2):
+            back = await kill_and_wait(child, reports)
+
+        assert await ask(child, "GET", "dw:kept") == b"yes"
+        assert back.pid not in {None, before}
+        assert back.restarts == 1
+    downs = [report for report in reports.seen if report.phase is Phase.DOWN]
+    assert [down.detail for down in downs] == ["was killed by SIGKILL"]
+
+
+async def test_a_child_killed_again_and_again_comes_back_each_time(tmp_path: Path) -> None:
+    reports = Reports()
+    async with running(tmp_path, reports=reports) as child:
+        for turn in range(4):
+            await ask(child, "INCR", "dw:turns")
+            async with asyncio.timeout(2):
+                assert (await kill_and_wait(child, reports)).restarts == turn + 1
+
+        assert await ask(child, "GET", "dw:turns") == b"4"
+
+
+async def test_a_client_sends_everything_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as child, child.client() as client:
+        retry = client.get_retry()
+
+    assert retry is not None
+    assert retry.get_retries() == 0
+
+
+async def test_one_client_works_on_across_a_restart(tmp_path: Path) -> None:
+    reports = Reports()
+    async with running(tmp_path, reports=reports) as child, child.client() as client:
+        await client.set("dw:kept", "yes")
+        await kill_and_wait(child, reports)
+
+        assert await client.get("dw:kept") == b"yes"
+
+
+async def test_a_listener_that_fails_does_not_end_the_supervision(tmp_path: Path) -> None:
+    failures: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: failures.append(str(context["exception"])))
+    reports = Reports()
+
+    def listen(report: ChildReport) -> None:
+        reports(report)
+        raise ValueError("a gauge is broken")
+
+    with DataFolder.open(tmp_path) as folder:
+        async with RedisChild(NEWEST, folder, fsync="always", on_state=listen) as child:
+            await kill_and_wait(child, reports)
+
+    assert set(failures) == {"a gauge is broken"}
+
+
+async def test_a_program_that_is_away_is_tried_until_it_is_back(tmp_path: Path) -> None:
+    own = NEWEST._replace(path=tmp_path / "bin-redis-server")
+    away = tmp_path / "away"
+    shutil.copy(NEWEST.path, own.path)
+    reports = Reports()
+    async with running(tmp_path / "data", own, reports=reports) as child:
+        await ask(child, "SET", "dw:kept", "yes")
+        own.path.rename(away)
+        os.kill(pid_of(child), signal.SIGKILL)
+        await reports.until(lambda report: report.phase is Phase.DOWN and report.restarts == 2)
+        away.rename(own.path)
+        await reports.until(lambda report: report.phase is Phase.READY, after=len(reports.seen))
+
+        assert await ask(child, "GET", "dw:kept") == b"yes"
+    assert any("No such file" in report.detail for report in reports.seen)
+
+
+@EACH_PROGRAM
+@pytest.mark.parametrize("fsync", ["always", "everysec"])
+async def test_a_stopped_child_has_written_everything_and_is_gone(
+    tmp_path: Path, program: RedisProgram, fsync: Fsync
+) -> None:
+    async with running(tmp_path, program, fsync=fsync) as child:
+        pid = pid_of(child)
+        await ask(child, "SET", "dw:kept", "yes")
+    assert child.report == ChildReport(Phase.STOPPED, "stopped", 0, None)
+    assert not (tmp_path / "redis" / "redis.sock").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+    async with running(tmp_path, program, fsync=fsync) as child:
+        assert await ask(child, "GET", "dw:kept") == b"yes"
+
+
+async def test_stopping_a_child_that_never_started_and_stopping_twice_are_harmless(
+    tmp_path: Path,
+) -> None:
+    with DataFolder.open(tmp_path) as folder:
+        child = RedisChild(NEWEST, folder, fsync="always")
+        await child.stop()
+        await child.stop()
+
+    assert child.report.phase is Phase.STOPPED
+
+
+async def test_a_child_stopped_while_it_is_down_stays_down(tmp_path: Path) -> None:
+    reports = Reports()
+    async with running(tmp_path, reports=reports) as child:
+        os.kill(pid_of(child), signal.SIGKILL)
+        await reports.until(lambda report: report.phase is Phase.DOWN)
+
+    assert child.report.phase is Phase.STOPPED
+    with DataFolder.open(tmp_path) as folder:
+        assert RedisHome(folder).lock.is_free()
+
+
+async def test_a_cancelled_start_leaves_nobody_behind(tmp_path: Path) -> None:
+    reports = Reports()
+    with DataFolder.open(tmp_path) as folder:
+        child = RedisChild(NEWEST, folder, fsync="always", on_state=reports)
+        start = asyncio.create_task(child.start())
+        await reports.until(lambda report: report.phase is Phase.STARTING)
+        start.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await start
+
+        assert child.report.phase is not Phase.READY
+        home = RedisHome(folder)
+        assert home.lock.is_free()
+        home.close()
+
+
+@EACH_PROGRAM
+async def test_a_deep_folder_works(tmp_path: Path, program: RedisProgram) -> None:
+    deep = tmp_path.joinpath(*["a-rather-long-folder-name with 'quotes'"] * 8)
+    reports = Reports()
+    async with running(deep, program, reports=reports) as child:
+        await ask(child, "SET", "dw:kept", "yes")
+        await kill_and_wait(child, reports)
+
+        assert await ask(child, "GET", "dw:kept") == b"yes"
+    assert len(os.fsencode(deep)) > 300
+
+
+@EACH_PROGRAM
+async def test_a_commit_cut_short_is_dropped_and_the_rest_kept(
+    tmp_path: Path, program: RedisProgram
+) -> None:
+    async with running(tmp_path, program) as child:
+        await ask(child, "SET", "dw:kept", "yes")
+    with append_only_file(tmp_path).open("ab") as file:
+        file.write(b"*3\r\n$3\r\nSET\r\n$6\r\ndw:cu")
+
+    async with running(tmp_path, program) as child:
+        assert await ask(child, "GET", "dw:kept") == b"yes"
+        assert await ask(child, "EXISTS", "dw:cu") == 0
+
+
+@EACH_PROGRAM
+async def test_a_corrupt_file_is_refused_with_the_servers_last_words(
+    tmp_path: Path, program: RedisProgram
+) -> None:
+    async with running(tmp_path, program) as child:
+        await ask(child, "SET", "dw:kept", "yes")
+    file = append_only_file(tmp_path)
+    damaged = file.read_bytes().replace(b"\r\n", b"\n\n", 1) + b"*1\r\n$4\r\nPING\r\n"
+    file.write_bytes(damaged)
+
+    with pytest.raises(StoreRefused, match="Bad file format") as refusal:
+        async with running(tmp_path, program):
+            pytest.fail("it started")
+
+    assert "ended with status 1 before it answered" in str(refusal.value)
+    assert file.read_bytes() == damaged
+    with DataFolder.open(tmp_path) as folder:
+        assert RedisHome(folder).lock.is_free()
+
+
+async def test_a_newer_program_takes_over_the_data_of_an_older_one(tmp_path: Path) -> None:
+    async with running(tmp_path, FROM_WHEEL) as child:
+        await ask(child, "SET", "dw:kept", "yes")
+
+    async with running(tmp_path, NEWEST) as child:
+        assert await ask(child, "GET", "dw:kept") == b"yes"
+    with DataFolder.open(tmp_path) as folder:
+        assert last_writer(folder) == NEWEST.release
+
+
+async def test_an_older_program_does_not_open_the_data_of_a_newer_one(tmp_path: Path) -> None:
+    async with running(tmp_path, NEWEST):
+        pass
+    older = FROM_WHEEL._replace(version=(6, 1, 0))
+
+    with pytest.raises(StoreRefused, match=r"written by redis .* cannot be trusted to read it"):
+        async with running(tmp_path, older):
+            pytest.fail("it started")
+
+
+@EACH_PROGRAM
+async def test_loading_is_waited_for_and_told(tmp_path: Path, program: RedisProgram) -> None:
+    count = 400_000
+    commands = "".join(
+        f"*3\r\n$3\r\nSET\r\n$9\r\ndw:{number:06}\r\n$6\r\n{number:06}\r\n"
+        for number in range(count)
+    )
+    with DataFolder.open(tmp_path) as folder:
+        (folder.subfolder("redis") / "appendonly.aof").write_text(commands)
+    reports = Reports()
+
+    async with running(tmp_path, program, reports=reports) as child:
+        assert await ask(child, "DBSIZE") == count
+        assert await ask(child, "GET", f"dw:{count - 1:06}") == b"399999"
+
+    assert Phase.LOADING in reports.phases()
+    assert all("% loaded" in told.detail for told in reports.seen if told.phase is Phase.LOADING)
+
+
+def test_it_works_on_uvloop_as_well(tmp_path: Path) -> None:
+    async def serve() -> object:
+        reports = Reports()
+        async with running(tmp_path, reports=reports) as child:
+            await ask(child, "SET", "dw:kept", "yes")
+            await kill_and_wait(child, reports)
+            return await ask(child, "GET", "dw:kept")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(serve()) == b"yes"
