@@ -1,0 +1,157 @@
+"""The application: one factory, one table of routes, every answer in its surface's shape."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from doorward.actors.post.development import DevelopmentMailbox
+from doorward.http import timestamps
+from doorward.http.calls import Call
+from doorward.http.dev_mailbox import add_dev_mailbox
+from doorward.http.edge.client_address import ClientAddress
+from doorward.http.replies import Failure, Reply
+from doorward.http.surface import Handler, Surface
+from doorward.http.surfaces import operator, portal, sandbox
+from doorward.http.surfaces.operator import OPERATOR
+from doorward.http.surfaces.portal import PORTAL
+from doorward.http.surfaces.sandbox import MERCHANT
+from doorward.http.system import System
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PLAIN: Final = Surface()
+
+SHAPES: Final[tuple[tuple[str, Surface], ...]] = (
+    ("/api/v1/client-auth", PORTAL),
+    ("/api/v1/client", PORTAL),
+    ("/api/v1/public/orders", PORTAL),
+    ("/api/v1/operator", OPERATOR),
+    ("/api/v1/merchant", MERCHANT),
+    ("/", PLAIN),
+)
+"""Which surface speaks under which prefix, unrouted paths included; the first that fits."""
+
+
+class Health:
+    """What ``/readyz`` answers; ``draining`` turns it off before anything is closed."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self.draining = False
+
+    def is_ready(self) -> bool:
+        """Tell whether new shoppers may be sent here."""
+        return not self.draining and self._system.is_ready()
+
+
+HEALTH: Final = web.AppKey("health", Health)
+
+
+def make_app(
+    system: System,
+    *,
+    operator_key: str,
+    addresses: ClientAddress,
+    mailbox: DevelopmentMailbox | None = None,
+) -> web.Application:
+    """Make the application.
+
+    Args:
+        system: Answers for storefronts.
+        operator_key: The bearer key of the operator surface.
+        addresses: Tells client addresses apart.
+        mailbox: The development mailbox, where there is one to look at.
+    """
+    app = web.Application()
+    app[HEALTH] = Health(system)
+    guard = operator.guarded(operator_key)
+    routes = _Routes(system, addresses)
+    routes.add(PORTAL, portal.ROUTES)
+    routes.add(OPERATOR, [(verb, path, guard(handler)) for verb, path, handler in operator.ROUTES])
+    routes.add(MERCHANT, sandbox.ROUTES)
+    routes.add(PLAIN, _health_routes(app[HEALTH]))
+    if mailbox is not None:
+        add_dev_mailbox(app, mailbox)
+    routes.register(app)
+    return app
+
+
+class _Routes:
+    """Handlers by path and method; what is not in it is answered in the prefix's own shape."""
+
+    def __init__(self, system: System, addresses: ClientAddress) -> None:
+        self._system = system
+        self._addresses = addresses
+        self._paths: dict[str, dict[str, _Handler]] = defaultdict(dict)
+
+    def add(self, surface: Surface, routes: "list[_Route] | tuple[_Route, ...]") -> None:
+        for method, path, handler in routes:
+            endpoint = surface.endpoint(handler, self._system, self._addresses)
+            self._paths[path][method] = endpoint
+            if method == "GET":
+                self._paths[path]["HEAD"] = endpoint
+
+    def register(self, app: web.Application) -> None:
+        for path, by_method in self._paths.items():
+            app.router.add_route("*", path, self._dispatch(path, by_method))
+        app.router.add_route("*", "/{path:.*}", self._nowhere)
+
+    def _dispatch(self, path: str, by_method: dict[str, _Handler]) -> _Handler:
+        allowed = ", ".join(sorted(by_method))
+        not_allowed = _endpoint_of(
+            Failure(405, "METHOD_NOT_ALLOWED", "This path has other methods.", headers={"Allow": allowed}),
+            shape_of(path),
+            self._system,
+            self._addresses,
+        )
+
+        async def dispatch(request: web.Request) -> web.StreamResponse:
+            return await by_method.get(request.method, not_allowed)(request)
+
+        return dispatch
+
+    async def _nowhere(self, request: web.Request) -> web.StreamResponse:
+        failure = Failure(404, "NOT_FOUND", "There is nothing here.")
+        endpoint = _endpoint_of(failure, shape_of(request.path), self._system, self._addresses)
+        return await endpoint(request)
+
+
+_Route = tuple[str, str, Handler]
+
+
+def shape_of(path: str) -> Surface:
+    """Tell which surface speaks for a path, routed or not."""
+    return next(
+        surface
+        for prefix, surface in SHAPES
+        if path == prefix or path.startswith(prefix.rstrip("/") + "/") or prefix == "/"
+    )
+
+
+def _endpoint_of(
+    failure: Failure, surface: Surface, system: System, addresses: ClientAddress
+) -> _Handler:
+    async def fail(_call: Call, _system: System) -> Reply | Failure:
+        return failure
+
+    return surface.endpoint(fail, system, addresses)
+
+
+def _health_routes(health: Health) -> list[_Route]:
+    async def healthz(_call: Call, _system: System) -> Reply | Failure:
+        return Reply(200, {"status": "ok"})
+
+    async def readyz(_call: Call, _system: System) -> Reply | Failure:
+        if health.is_ready():
+            return Reply(200, {"status": "ready"})
+        return Failure(503, "UNAVAILABLE", "Not ready.", headers={"Retry-After": "1"})
+
+    async def api_health(_call: Call, _system: System) -> Reply | Failure:
+        return Reply(200, {"status": "ok", "timestamp": timestamps.now()})
+
+    return [
+        ("GET", "/healthz", healthz),
+        ("GET", "/readyz", readyz),
+        ("GET", "/api/health", api_health),
+    ]

@@ -1,0 +1,117 @@
+"""One API call as a surface sees it: the request, its id, its caller, its cookies; read once.
+
+Everything here is translation. Nothing is decided but what HTTP itself decides (framing, media
+type, strict JSON, strict cookies).
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from doorward.actors import tokens
+from doorward.actors.messages import NOTHING, Caller, Presented
+from doorward.actors.partitions import is_slug
+from doorward.http.edge import cookies, fetch_metadata, json_body
+from doorward.http.edge.client_address import ClientAddress
+from doorward.http.edge.refusals import BadRequest, Forbidden
+
+B = TypeVar("B", bound=msgspec.Struct)
+_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Call:
+    """One request on its way to a storefront."""
+
+    __slots__ = ("_addresses", "_cookies", "request", "request_id")
+
+    def __init__(self, request: web.Request, request_id: str, addresses: ClientAddress) -> None:
+        self.request = request
+        self.request_id = request_id
+        self._addresses = addresses
+        self._cookies: Mapping[str, str] | None = None
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The cookies, strictly parsed.
+
+        Raises:
+            BadRequest: When a name comes twice, or there are two ``Cookie`` lines.
+        """
+        if self._cookies is None:
+            self._cookies = cookies.parse(self.request)
+        return self._cookies
+
+    def presented(self, name: str) -> Presented:
+        """Digest the cookie ``name`` under both names it may come by."""
+        jar = self.cookies
+        if not jar:
+            return NOTHING
+        secure, plain = jar.get(f"__Host-{name}"), jar.get(name)
+        if secure is None and plain is None:
+            return NOTHING
+        return Presented(
+            secure=tokens.digest(secure) if secure else None,
+            plain=tokens.digest(plain) if plain else None,
+        )
+
+    def caller(self) -> Caller:
+        """Tell who calls.
+
+        Raises:
+            Forbidden: When an unsafe request comes from a page of another origin (CSRF rule).
+        """
+        origin = None
+        if self.request.method in _UNSAFE:
+            origin = fetch_metadata.origin_to_compare(self.request)
+        own_origin = self._addresses.own_origin(self.request)
+        return Caller(
+            address=self._addresses.of(self.request),
+            request_id=self.request_id,
+            origin=origin,
+            own_origin=own_origin,
+            scheme=self._addresses.scheme(self.request),
+        )
+
+    async def body(self, shape: type[B]) -> B:
+        """Read the JSON body as ``shape``; unknown members are ignored, types are strict.
+
+        Raises:
+            EdgeError: When it is not the JSON that the contract asks for.
+            Malformed: When a member is missing or of the wrong type.
+        """
+        members = await json_body.read(self.request)
+        try:
+            return msgspec.convert(members, shape, strict=True)
+        except msgspec.ValidationError as error:
+            raise Malformed(*_fault(error)) from None
+
+    def query(self, name: str) -> str | None:
+        """Read a query parameter.
+
+        Raises:
+            BadRequest: When it comes twice.
+        """
+        given = self.request.query.getall(name, ())
+        if len(given) > 1:
+            raise BadRequest(f"{name} is given twice")
+        return given[0] if given else None
+
+
+class Malformed(Exception):  # noqa: N818 - becomes a refusal in the surface's own shape
+    """A member of the body is missing or of the wrong type."""
+
+    def __init__(self, param: str, rule: str) -> None:
+        super().__init__(param, rule)
+        self.param = param
+        self.rule = rule
+
+
+def _fault(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Split msgspec's sentence into the member's name and the rule, without echoing any input."""
+    text, _, path = str(error).partition(" - at `$")
+    if "missing required field" in text:
+        return text.split("`")[1], "is required"
+    name = path.rstrip("`").lstrip(".")
+    return name, text[:1].lower() + text[1:]

@@ -1,0 +1,313 @@
+"""The portal surface: sign-in by emailed code, one cookie per storefront (contract §2)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+from doorward.actors import tokens
+from doorward.actors.emails import NotAnEmail, canonical
+from doorward.actors.messages import (
+    CodeSent,
+    CustomerView,
+    Invalid,
+    Me,
+    NotFound,
+    OriginRefused,
+    Outcome,
+    ReadMe,
+    RequestCode,
+    SessionRequired,
+    SignedIn,
+    SignedOut,
+    SignInRefused,
+    SignOut,
+    TooMany,
+    UpdateMe,
+    VerifyCode,
+    VerifyLink,
+)
+from doorward.actors.partitions import is_slug
+from doorward.http import timestamps
+from doorward.http.calls import Call
+from doorward.http.edge import cookies
+from doorward.http.replies import Failure, Reply, limit_headers, retry_headers
+from doorward.http.surface import Surface
+from doorward.http.system import System
+
+PREFIX: Final = "/api/v1/client-auth"
+_PORTAL: Final = "portal-"
+_DEVICE: Final = "device-"
+
+
+class CodeRequest(msgspec.Struct, rename="camel"):
+    """Body of ``request-otp``."""
+
+    email: str
+    storefront_slug: str | None = None
+
+
+class CodeProof(msgspec.Struct, rename="camel"):
+    """Body of ``verify-otp``."""
+
+    email: str
+    code: str
+    storefront_slug: str | None = None
+
+
+class LinkProof(msgspec.Struct, rename="camel"):
+    """Body of ``verify-link``."""
+
+    token: str
+    storefront_slug: str | None = None
+
+
+class Profile(msgspec.Struct, rename="camel"):
+    """Body of ``PATCH me``."""
+
+    name: str | None | UnsetType = UNSET
+    phone: str | None | UnsetType = UNSET
+    storefront_slug: str | None = None
+
+
+class JustSlug(msgspec.Struct, rename="camel"):
+    """Body of ``signout``."""
+
+    storefront_slug: str | None = None
+
+
+class Portal(Surface):
+    """Envelope and codes of the portal: ``{data, error, meta}``, UPPER_SNAKE."""
+
+    def success(self, data: Any, request_id: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Wrap data."""
+        return {"data": data, "error": None, "meta": _meta(request_id)}
+
+    def failure(self, failure: Failure, request_id: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Wrap an error."""
+        error = {"code": failure.code, "message": failure.message}
+        if failure.param is not None:
+            error["param"] = failure.param
+        return {"data": None, "error": error, "meta": _meta(request_id)}
+
+
+PORTAL: Final = Portal()
+
+
+async def request_otp(call: Call, system: System) -> Reply | Failure:
+    """Mail a code; the answer is the same for every well-formed email."""
+    body = await call.body(CodeRequest)
+    slug = _slug(call, body.storefront_slug)
+    email = _email(body.email)
+    if isinstance(slug, Failure):
+        return slug
+    if isinstance(email, Failure):
+        return email
+    outcome = await system.ask(
+        slug,
+        RequestCode(email=email, caller=call.caller(), device=call.presented(_DEVICE + slug)),
+    )
+    if isinstance(outcome, CodeSent):
+        return Reply(
+            200,
+            {"sent": True, "expiresInSeconds": outcome.ttl_seconds},
+            limit_headers(outcome.standing),
+        )
+    return refused(outcome)
+
+
+async def verify_otp(call: Call, system: System) -> Reply | Failure:
+    """Sign in with a code."""
+    body = await call.body(CodeProof)
+    slug = _slug(call, body.storefront_slug)
+    email = _email(body.email)
+    if isinstance(slug, Failure):
+        return slug
+    if isinstance(email, Failure):
+        return email
+    outcome = await system.ask(
+        slug,
+        VerifyCode(
+            email=email,
+            code=body.code,
+            caller=call.caller(),
+            session=call.presented(_PORTAL + slug),
+            device=call.presented(_DEVICE + slug),
+        ),
+    )
+    return _signed_in(slug, outcome)
+
+
+async def verify_link(call: Call, system: System) -> Reply | Failure:
+    """Sign in with a mailed link's token."""
+    body = await call.body(LinkProof)
+    slug = _slug(call, body.storefront_slug)
+    if isinstance(slug, Failure):
+        return slug
+    outcome = await system.ask(
+        slug,
+        VerifyLink(
+            token_digest=tokens.digest(body.token),
+            caller=call.caller(),
+            session=call.presented(_PORTAL + slug),
+            device=call.presented(_DEVICE + slug),
+        ),
+    )
+    return _signed_in(slug, outcome)
+
+
+async def me(call: Call, system: System) -> Reply | Failure:
+    """Tell who is signed in; never 401."""
+    slug = _slug(call, None)
+    if isinstance(slug, Failure):
+        return slug
+    outcome = await system.ask(
+        slug, ReadMe(caller=call.caller(), session=call.presented(_PORTAL + slug))
+    )
+    if isinstance(outcome, Me):
+        customer = outcome.customer
+        client = _client(customer) if customer is not None else None
+        return Reply(200, {"authenticated": customer is not None, "client": client})
+    return refused(outcome)
+
+
+async def update_me(call: Call, system: System) -> Reply | Failure:
+    """Change one's own name or phone."""
+    body = await call.body(Profile)
+    slug = _slug(call, body.storefront_slug)
+    if isinstance(slug, Failure):
+        return slug
+    outcome = await system.ask(
+        slug,
+        UpdateMe(
+            caller=call.caller(),
+            session=call.presented(_PORTAL + slug),
+            name=body.name,
+            phone=body.phone,
+        ),
+    )
+    if isinstance(outcome, Me) and outcome.customer is not None:
+        return Reply(200, {"client": _client(outcome.customer)})
+    return refused(outcome)
+
+
+async def sign_out(call: Call, system: System) -> Reply | Failure:
+    """End the session; ending none is fine."""
+    body = await call.body(JustSlug)
+    slug = _slug(call, body.storefront_slug)
+    if isinstance(slug, Failure):
+        return slug
+    outcome = await system.ask(
+        slug, SignOut(caller=call.caller(), session=call.presented(_PORTAL + slug))
+    )
+    if isinstance(outcome, SignedOut):
+        cookie = cookies.cleared(_cookie(_PORTAL + slug, outcome.secure), secure=outcome.secure)
+        return Reply(200, {"signedOut": True}, cookies=(cookie,))
+    return refused(outcome)
+
+
+def refused(outcome: Outcome) -> Failure:
+    """Put an expected refusal into the portal's words; one table for the whole surface."""
+    if isinstance(outcome, TooMany):
+        headers = limit_headers(outcome.standing) | retry_headers(outcome.wait_ms)
+        return Failure(429, "RATE_LIMITED", "Too many requests; try again later.", headers=headers)
+    if isinstance(outcome, SignInRefused):
+        message = "The code is wrong or no longer valid."
+        return Failure(401, "INVALID_CODE", message, headers=limit_headers(outcome.standing))
+    if isinstance(outcome, Invalid):
+        return Failure(400, "VALIDATION_ERROR", f"{outcome.name} {outcome.rule}.", outcome.name)
+    if isinstance(outcome, SessionRequired):
+        return Failure(401, "AUTH_REQUIRED", "Sign in first.")
+    if isinstance(outcome, OriginRefused):
+        return Failure(403, "FORBIDDEN", "This request came from another site.")
+    if isinstance(outcome, NotFound):
+        return Failure(404, "NOT_FOUND", "There is no such storefront.")
+    raise TypeError(type(outcome).__name__)
+
+
+def _signed_in(slug: str, outcome: Outcome) -> Reply | Failure:
+    if not isinstance(outcome, SignedIn):
+        return refused(outcome)
+    secure = outcome.secure
+    set_cookies = [
+        cookies.session_cookie(
+            _cookie(_PORTAL + slug, secure),
+            outcome.secret,
+            max_age_seconds=outcome.ttl_seconds,
+            secure=secure,
+        )
+    ]
+    if outcome.device_secret is not None:
+        set_cookies.append(
+            cookies.session_cookie(
+                _cookie(_DEVICE + slug, secure),
+                outcome.device_secret,
+                max_age_seconds=outcome.device_ttl_seconds,
+                secure=secure,
+            )
+        )
+    return Reply(
+        200,
+        {"client": _client(outcome.customer)},
+        limit_headers(outcome.standing),
+        tuple(set_cookies),
+    )
+
+
+def _slug(call: Call, in_body: str | None) -> str | Failure:
+    """Tell the storefront: from body or query, else from the one portal cookie there is."""
+    in_query = call.query("storefrontSlug")
+    named = {slug for slug in (in_body, in_query) if slug is not None}
+    if len(named) > 1:
+        message = "storefrontSlug differs between body and query."
+        return Failure(400, "VALIDATION_ERROR", message, "storefrontSlug")
+    slug = named.pop() if named else _slug_of_cookie(call)
+    if slug is None:
+        message = "storefrontSlug is required."
+        return Failure(400, "VALIDATION_ERROR", message, "storefrontSlug")
+    if not is_slug(slug):
+        return refused(NotFound())
+    return slug
+
+
+def _slug_of_cookie(call: Call) -> str | None:
+    names = {name.removeprefix("__Host-") for name in call.cookies}
+    slugs = {name.removeprefix(_PORTAL) for name in names if name.startswith(_PORTAL)}
+    return slugs.pop() if len(slugs) == 1 else None
+
+
+def _email(text: str) -> str | Failure:
+    try:
+        return canonical(text)
+    except NotAnEmail:
+        return Failure(400, "VALIDATION_ERROR", "email must be an email address.", "email")
+
+
+def _cookie(name: str, secure: bool) -> str:  # noqa: FBT001 - part of the name, not a switch
+    return f"__Host-{name}" if secure else name
+
+
+def _client(customer: CustomerView) -> dict[str, str | None]:
+    return {
+        "id": customer.id,
+        "email": customer.email,
+        "name": customer.name,
+        "phone": customer.phone,
+        "createdAt": timestamps.iso(customer.created_at_ms),
+    }
+
+
+def _meta(request_id: str) -> dict[str, str]:
+    return {"requestId": request_id, "timestamp": timestamps.now()}
+
+
+ROUTES: Final = (
+    ("POST", f"{PREFIX}/request-otp", request_otp),
+    ("POST", f"{PREFIX}/verify-otp", verify_otp),
+    ("POST", f"{PREFIX}/verify-link", verify_link),
+    ("GET", f"{PREFIX}/me", me),
+    ("PATCH", f"{PREFIX}/me", update_me),
+    ("POST", f"{PREFIX}/signout", sign_out),
+)

@@ -1,0 +1,141 @@
+"""The sandbox calls of the merchant surface: captured mail and a clock of one's own (contract §6)."""
+
+from typing import Any, Final
+
+import msgspec
+
+from doorward.actors import tokens
+from doorward.actors.emails import NotAnEmail, canonical
+from doorward.actors.messages import (
+    AdvanceClock,
+    ClearMail,
+    ClockNow,
+    Deleted,
+    FindKey,
+    Invalid,
+    KeyFound,
+    KeyRefused,
+    MailList,
+    NotFound,
+    Outcome,
+    ReadMail,
+    Request,
+)
+from doorward.actors.partitions import shard_of_key, shared_name
+from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.rendering import render
+from doorward.http import timestamps
+from doorward.http.calls import Call, Malformed
+from doorward.http.replies import Failure, Reply
+from doorward.http.surface import Handler, Surface
+from doorward.http.surfaces.operator import KEY_REQUIRED, bearer
+from doorward.http.system import System
+
+PREFIX: Final = "/api/v1/merchant/sandbox"
+MAIL_PAGE: Final = 100
+MAIL_PAGE_MAX: Final = 500
+MERCHANT: Final = Surface()
+_YEARS_SECONDS: Final = 10 * 366 * 86_400
+
+
+class ClockBody(msgspec.Struct, rename="camel"):
+    """How far to move the clock."""
+
+    advance_seconds: int
+
+
+async def read_mail(call: Call, system: System) -> Reply | Failure:
+    """Read captured mail, oldest first."""
+    digest = tokens.digest(bearer(call))
+    message = ReadMail(
+        key_digest=digest, to=_to(call), after=_after(call), limit=_limit(call)
+    )
+    outcome = await _ask(call, system, message)
+    if isinstance(outcome, MailList):
+        return Reply(200, {"items": [_item(mail) for mail in outcome.items]})
+    return _refused(outcome)
+
+
+async def clear_mail(call: Call, system: System) -> Reply | Failure:
+    """Forget captured mail."""
+    outcome = await _ask(call, system, ClearMail(key_digest=tokens.digest(bearer(call))))
+    return Reply(204, None) if isinstance(outcome, Deleted) else _refused(outcome)
+
+
+async def advance_clock(call: Call, system: System) -> Reply | Failure:
+    """Move the storefront's clock forward."""
+    body = await call.body(ClockBody)
+    if not 0 <= body.advance_seconds <= _YEARS_SECONDS:
+        raise Malformed("advanceSeconds", "must be 0 or more, ten years in all at most")
+    message = AdvanceClock(
+        key_digest=tokens.digest(bearer(call)), advance_ms=body.advance_seconds * 1000
+    )
+    outcome = await _ask(call, system, message)
+    if isinstance(outcome, ClockNow):
+        return Reply(200, {"now": timestamps.iso(outcome.now_ms)})
+    return _refused(outcome)
+
+
+async def _ask(call: Call, system: System, message: Request) -> Outcome:
+    """Find the storefront by its key, then ask it; it checks the key itself."""
+    key = bearer(call)
+    partition = shard_of_key(key)
+    if partition is None or not key.startswith("sk_"):
+        return KeyRefused()
+    owner = await system.ask(
+        shared_name(partition), FindKey(key_digest=tokens.digest(key))
+    )
+    return await system.ask(owner.slug, message) if isinstance(owner, KeyFound) else KeyRefused()
+
+
+def _refused(outcome: Outcome) -> Failure:
+    if isinstance(outcome, KeyRefused):
+        return KEY_REQUIRED
+    if isinstance(outcome, NotFound):
+        return Failure(404, "NOT_FOUND", "Only sandbox storefronts have this.")
+    if isinstance(outcome, Invalid):
+        return Failure(400, "VALIDATION_ERROR", f"{outcome.name} {outcome.rule}.", outcome.name)
+    raise TypeError(type(outcome).__name__)
+
+
+def _to(call: Call) -> str | None:
+    to = call.query("to")
+    try:
+        return canonical(to) if to is not None else None
+    except NotAnEmail:
+        raise Malformed("to", "must be an email address") from None
+
+
+def _after(call: Call) -> str | None:
+    after = call.query("after")
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 18):  # noqa: PLR2004 - fits 64 bits
+        raise Malformed("after", "must be the id of a captured mail")
+    return after
+
+
+def _limit(call: Call) -> int:
+    limit = call.query("limit") or str(MAIL_PAGE)
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= MAIL_PAGE_MAX):
+        raise Malformed("limit", f"must be 1 to {MAIL_PAGE_MAX}")
+    return int(limit)
+
+
+def _item(mail: SignInMail) -> dict[str, Any]:
+    rendered = render(mail)
+    return {
+        "id": mail.id,
+        "to": mail.to,
+        "subject": rendered.subject,
+        "text": rendered.text,
+        "html": rendered.html,
+        "code": mail.code,
+        "links": [mail.link] if mail.link else [],
+        "sentAt": timestamps.iso(mail.sent_at_ms),
+    }
+
+
+ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
+    ("GET", f"{PREFIX}/mail", read_mail),
+    ("DELETE", f"{PREFIX}/mail", clear_mail),
+    ("POST", f"{PREFIX}/clock", advance_clock),
+)

@@ -1,0 +1,22 @@
+"""What the surfaces talk to: whatever answers for storefronts, embedded or a cluster."""
+
+from collections.abc import Awaitable
+from typing import Protocol
+
+from doorward.actors.messages import Outcome, Request
+
+
+class System(Protocol):
+    """Asks storefronts. Every method may raise ``Unavailable``: then nothing may be concluded."""
+
+    def ask(self, slug: str, message: Request) -> Awaitable[Outcome]:
+        """Ask a storefront for one decision; the outcome is durable when it arrives."""
+
+    async def roster(self, after: str, limit: int) -> list[str]:
+        """List slugs in order, after one."""
+
+    async def erase(self, slug: str) -> Outcome:
+        """Close a storefront and erase everything it had."""
+
+    def is_ready(self) -> bool:
+        """Tell whether every storefront can be asked now."""
