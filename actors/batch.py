@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+import msgspec
+
 from doorward.actors.journal import Commit, Operation
 from doorward.actors.ledger import Event, Ledger, Write
 from doorward.actors.mailboxes import Ask
@@ -14,7 +16,7 @@ GRACE_MS: Final = 2 * 3_600_000
 """How much longer than needed Redis keeps a record: its clock may be set, deadlines are ours."""
 
 
-class Held(NamedTuple):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """An outcome behind the gate."""
 
     ask: Ask
@@ -55,25 +57,26 @@ class Staged:
         # Stream ids grow with the partition's sequence, so the owner knows them without asking.
         mails = [(f"{seq}-{number}", job) for number, job in enumerate(self.mails, 1)]
         outbox = outbox_key(index)
-        operations += [Operation("m", outbox, encode(job), mail_id) for mail_id, job in mails]
-        operations += [Operation("x", outbox, b"", mail_id) for mail_id in struck]
+        operations += [("m", outbox, encode(job), mail_id) for mail_id, job in mails]
+        operations += [("x", outbox, b"", mail_id) for mail_id in struck]
         operations += [
-            Operation("l" if listed else "u", roster_key(index), slug.encode())
+            ("l" if listed else "u", roster_key(index), slug.encode(), 0)
             for slug, listed in self.listed.items()
         ]
         commit = Commit(index, self.partition.epoch, owner, seq, at_ms, operations)
         return Written(commit, sizes, mails, struck)
 
     def _records(self) -> tuple[list[Operation], dict[str, int]]:
-        operations, sizes = [], {}
-        for key, (record, keep_ms) in self.writes.items():
-            if record is None:
-                operations.append(Operation("d", key))
+        operations: list[Operation] = []
+        sizes: dict[str, int] = {}
+        for key, write in self.writes.items():
+            if write.record is None:
+                operations.append(("d", key, b"", 0))
                 sizes[key] = 0
                 continue
-            stored = encode(record)
-            ttl_ms = 0 if keep_ms is None else keep_ms + GRACE_MS
-            operations.append(Operation("s", key, stored, ttl_ms))
+            stored = encode(write.record)
+            ttl_ms = 0 if write.keep_ms is None else write.keep_ms + GRACE_MS
+            operations.append(("s", key, stored, ttl_ms))
             sizes[key] = len(stored)
         return operations, sizes
 

@@ -150,6 +150,8 @@ class Host:
                 self._forget(taken)
                 if taken:
                     self._hooks.on_taken(taken)
+                if any(partition.went_back for partition in taken):
+                    self._hooks.on_trouble("the store went back in time: codes are burned", None)
         except StoreUnreachable as error:
             self._lose_everything(error)
         self._age()

@@ -24,16 +24,13 @@ class Ending(IntEnum):
     WENT_BACK = 2
 
 
-class Operation(NamedTuple):
-    """One write: what (``s`` set, ``d`` delete, ``m`` mail, ``x`` strike mail, ``l`` list, ``u`` unlist).
+Operation = tuple[str, str, bytes, int | str]
+"""One write: what, key, value, extra.
 
-    ``extra`` is the time to live in ms for ``s`` (0: for good) and the stream id for ``m``, ``x``.
-    """
-
-    what: str
-    key: str
-    value: bytes = b""
-    extra: int | str = 0
+What: ``s`` set, ``d`` delete, ``m`` mail, ``x`` strike mail, ``l`` list, ``u`` unlist. Extra: the time
+to live in ms for ``s`` (0: for good), the stream id for ``m`` and ``x``, else 0. A bare tuple, since
+thousands a second are made.
+"""
 
 
 class Commit(NamedTuple):

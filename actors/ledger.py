@@ -6,7 +6,9 @@ writes here and nowhere else: until the host takes them, nothing happened.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
+
+import msgspec
 
 from doorward.actors.records import MailJob, R, Record
 
@@ -31,14 +33,14 @@ class Memory(Protocol):
         """
 
 
-class Write(NamedTuple):
+class Write(msgspec.Struct, frozen=True, gc=False):
     """A staged write; ``record`` None deletes. ``keep_ms`` None keeps for good."""
 
     record: Record | None
     keep_ms: int | None
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True):
     """Something worth a line in the log once it is durable."""
 
     name: str

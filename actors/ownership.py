@@ -53,7 +53,16 @@ MARGIN_OF_LEASE: Final = 0.1
 class Partition:
     """One partition as this host knows it."""
 
-    __slots__ = ("burned_before_ms", "epoch", "index", "owned", "proven_at", "seq", "serve_from")
+    __slots__ = (
+        "burned_before_ms",
+        "epoch",
+        "index",
+        "owned",
+        "proven_at",
+        "seq",
+        "serve_from",
+        "went_back",
+    )
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -63,6 +72,7 @@ class Partition:
         self.serve_from = 0.0
         self.proven_at = 0.0
         self.burned_before_ms = 0
+        self.went_back = False
 
 
 class Ownership:
@@ -158,6 +168,7 @@ class Ownership:
             partition.owned, partition.proven_at = True, sent
             partition.serve_from = 0.0 if self._is_gone(claim) else self._ticks() + self._lease
             self._clock.start_at(result.at_ms)
+            partition.went_back = result.went_back
             self.rollbacks += result.went_back
             taken.append(partition)
         return taken
@@ -172,6 +183,8 @@ class Ownership:
             StoreUnreachable: When the store does not answer; the lease runs on.
         """
         held = self.held()
+        if not held:
+            return []
         sent = self._ticks()
         endings = await self._journal.confirm(
             self.owner,

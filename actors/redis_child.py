@@ -82,7 +82,7 @@ class RedisChild:
         fsync: Fsync,
         on_state: Callable[[ChildReport], None] | None = None,
     ) -> None:
-        """Prepare; nothing runs before ``start``.
+        """Prepare; nothing runs, and nothing on disk is touched, before ``start``.
 
         Args:
             program: What to run (``redis_program.find_program``).
@@ -90,9 +90,6 @@ class RedisChild:
             fsync: When the append-only file is synced: ``always`` before each answer, or
                 ``everysec``.
             on_state: Called from the event loop with every change.
-
-        Raises:
-            ConfigurationError: The folder cannot be used.
         """
         self._program = program
         self._home = RedisHome(folder)
@@ -105,7 +102,7 @@ class RedisChild:
 
     @property
     def login(self) -> StoreLogin:
-        """What a client of one's own making needs."""
+        """What a client of one's own making needs; known from ``start`` on."""
         return self._home.login
 
     def client(self, *, timeout_seconds: float = _CLIENT_SECONDS) -> aioredis.Redis:
@@ -140,9 +137,11 @@ class RedisChild:
             StoreRefused: The server ended before it answered (the message ends with the last lines
                 of its log), an older program was chosen than wrote the data, or an earlier server
                 cannot be ended.
+            ConfigurationError: The folder cannot be used.
             OSError: The disk refused.
         """
         try:
+            await asyncio.to_thread(self._home.open)
             process = await self._launch()
         except BaseException:
             await self._end()
@@ -163,6 +162,8 @@ class RedisChild:
         self._tell(Phase.STOPPED, "stopped")
 
     async def _end(self) -> None:
+        if not self._home.is_open:
+            return
         # The home knows better than we do what runs: a cancelled start may have left a server
         # that no variable here names.
         await self._home.lock.clear()

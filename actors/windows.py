@@ -10,7 +10,7 @@ passes twice the limit).
 """
 
 from bisect import bisect_right
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ EXACT_UP_TO: Final = 1_200
 _GRAINS: Final = 256
 
 
-class Rule(NamedTuple):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """At most ``limit`` in any ``window_ms``; ``name`` is what operators and metrics call it."""
 
     name: str
@@ -26,7 +26,7 @@ class Rule(NamedTuple):
     window_ms: int
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """Where a window stands under a rule, before the request at hand is counted."""
 
     rule: Rule
@@ -35,7 +35,7 @@ class Standing(NamedTuple):
     """Until the oldest counted entry leaves; 0 when nothing is counted."""
 
 
-class Window(msgspec.Struct, frozen=True, array_like=True):
+class Window(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Entries in time order: ``counts[i]`` happened at ``times[i]`` (ms, store time)."""
 
     times: tuple[int, ...] = ()
@@ -74,6 +74,14 @@ def standing(window: Window, rule: Rule, now_ms: int) -> Standing:
     used = window.total - sum(window.counts[:gone])
     reset_ms = window.times[gone] + rule.window_ms - now_ms if used else 0
     return Standing(rule, max(0, rule.limit - used), reset_ms)
+
+
+def remaining(window: Window, rule: Rule, now_ms: int) -> int:
+    """Tell how many more fit now."""
+    times = window.times
+    if not times or times[0] > now_ms - rule.window_ms:
+        return max(0, rule.limit - window.total)
+    return max(0, rule.limit - held(window, rule, now_ms))
 
 
 def wait_ms(window: Window, rule: Rule, now_ms: int) -> int:

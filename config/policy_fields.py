@@ -8,7 +8,7 @@ them from here, and so does the JSON Schema that ``msgspec.json.schema`` makes o
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 import msgspec
 from msgspec.inspect import BoolType, IntType, Metadata, StructType, type_info
@@ -64,10 +64,7 @@ def tree_of(root: type[msgspec.Struct]) -> PolicyTree:
     Raises:
         TypeError: When a field is not declared by ``number`` or ``choice``; found at import.
     """
-    info = type_info(root)
-    if not isinstance(info, StructType):
-        raise TypeError(f"{root.__name__} is not a section")
-    found = list(_walk(info, ""))
+    found = list(_walk(cast("StructType", type_info(root)), ""))
     fields = {entry.name: entry for entry in found if isinstance(entry, PolicyField)}
     return PolicyTree(fields, frozenset(entry for entry in found if isinstance(entry, str)))
 

@@ -5,17 +5,16 @@ type, strict JSON, strict cookies).
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from aiohttp import web
 
 from doorward.actors import tokens
 from doorward.actors.messages import NOTHING, Caller, Presented
-from doorward.actors.partitions import is_slug
 from doorward.http.edge import cookies, fetch_metadata, json_body
 from doorward.http.edge.client_address import ClientAddress
-from doorward.http.edge.refusals import BadRequest, Forbidden
+from doorward.http.edge.refusals import BadRequest
 
 B = TypeVar("B", bound=msgspec.Struct)
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -60,6 +60,8 @@ _TEMPLATES: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+# Loaded now although nothing uses it by name: otherwise the first request would wait for the disk.
+_LAYOUT: Final = _TEMPLATES.get_template("dev_mailbox_layout.html")
 _LISTING: Final = _TEMPLATES.get_template("dev_mailbox.html")
 _ONE: Final = _TEMPLATES.get_template("dev_mailbox_mail.html")
 

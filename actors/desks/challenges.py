@@ -3,11 +3,10 @@
 from typing import Final
 
 from doorward.actors import tokens, windows
-from doorward.actors.desks import limits
+from doorward.actors.desks.limits import rules_of
 from doorward.actors.desks.tallies import Tallies
 from doorward.actors.records import Challenge, Customer, Link, Storefront
-from doorward.actors.turns import Turn
-from doorward.config.policy import Policy
+from doorward.actors.turns import Turn, policy_of
 
 ID_BYTES: Final = 16
 """128 random bits: the code is a keyed function of them and must not repeat."""
@@ -27,12 +26,15 @@ def open_challenge(turn: Turn, tallies: Tallies) -> Challenge | None:
     return challenge
 
 
-def issue(turn: Turn, tallies: Tallies, policy: Policy, *, device: str | None) -> Challenge:
+def issue(
+    turn: Turn, storefront: Storefront, tallies: Tallies, *, device: str | None
+) -> Challenge:
     """Return the challenge to mail: the live one while it has time left, else a fresh one.
 
     A resend that restarted the attempt count would refill the guess budget, so it never does.
     """
-    as_link = _links_only(turn, tallies, policy, device)
+    policy = policy_of(storefront)
+    as_link = _links_only(turn, storefront, tallies, device)
     current = open_challenge(turn, tallies)
     if (
         current is not None
@@ -62,10 +64,12 @@ def put_link(turn: Turn, storefront: Storefront, challenge: Challenge, email: st
     )
 
 
-def _links_only(turn: Turn, tallies: Tallies, policy: Policy, device: str | None) -> bool:
+def _links_only(
+    turn: Turn, storefront: Storefront, tallies: Tallies, device: str | None
+) -> bool:
     if turn.now_ms < tallies.email.links_until_ms:
         return True
-    breaker = limits.guesses_per_storefront(policy)
+    breaker = rules_of(storefront.policy).guesses_per_storefront
     if windows.held(tallies.traffic.guesses, breaker, turn.now_ms) <= breaker.limit:
         return False
     return not _is_known_device(turn, tallies, device)

@@ -11,8 +11,8 @@ OWASP ASVS 6.5.1–6.5.5 (single use, ten minutes, attempts bounded).
 import hmac
 
 from doorward.actors.desks import challenges, mails, sessions, tallies
+from doorward.actors.desks.limits import rules_of
 from doorward.actors.desks.origins import is_secure, picked, refused_origin
-from doorward.actors.desks.tallies import Tallies
 from doorward.actors.messages import (
     CodeSent,
     NotFound,
@@ -39,12 +39,12 @@ def request_code(turn: Turn, message: RequestCode) -> Outcome:
         return refusal
     policy = policy_of(storefront)
     read = tallies.read(turn, address=message.caller.address, email=message.email)
-    counted = tallies.count_code(read, policy, turn.now_ms)
+    counted = tallies.count_code(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
         return _refused(turn, counted, message.caller.request_id)
     tally, standing = counted
     device = picked(message.device, secure=is_secure(turn, storefront, message.caller))
-    challenge = challenges.issue(turn, tally, policy, device=device)
+    challenge = challenges.issue(turn, storefront, tally, device=device)
     tallies.write(turn, tally.with_challenge(challenge))
     if challenge.has_link:
         challenges.put_link(turn, storefront, challenge, message.email)
@@ -59,9 +59,9 @@ def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
         return NotFound()
     if refusal := refused_origin(turn, storefront, message.caller):
         return refusal
-    policy = policy_of(storefront)
+    rules = rules_of(storefront.policy)
     read = tallies.read(turn, address=message.caller.address, email=message.email)
-    counted = tallies.count_verification(read, policy, turn.now_ms)
+    counted = tallies.count_verification(read, rules, turn.now_ms)
     if isinstance(counted, TooMany):
         return _refused(turn, counted, message.caller.request_id)
     tally, standing = counted
@@ -73,7 +73,7 @@ def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
     if challenge is None:
         tallies.write_volume(turn, tally)
     else:
-        tallies.write(turn, tallies.count_wrong_guess(tally, policy, turn.now_ms))
+        tallies.write(turn, tallies.count_wrong_guess(tally, rules, policy_of(storefront), turn.now_ms))
     return _sign_in_refused(turn, standing, message.caller.request_id)
 
 
@@ -88,7 +88,7 @@ def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
     read = tallies.read(
         turn, address=message.caller.address, email=link.email if link is not None else ""
     )
-    counted = tallies.count_verification(read, policy_of(storefront), turn.now_ms)
+    counted = tallies.count_verification(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
         return _refused(turn, counted, message.caller.request_id)
     tally, standing = counted

@@ -4,60 +4,64 @@ A call that one window refuses counts in no other (contract §7: refused calls d
 first full window decides and the tightest of the rest is what a client is told.
 """
 
+import sys
+from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from doorward.actors import windows
 from doorward.actors.messages import TooMany
 from doorward.actors.windows import Rule, Standing, Window
-from doorward.config.policy import Policy
+from doorward.config.policy import effective_from_json
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
+NO_LIMIT: Final = sys.maxsize
 
 
-def codes_per_storefront(policy: Policy) -> Rule:
-    """Codes asked for in one storefront."""
-    return Rule("codes.storefront", policy.codes.per_storefront_per_minute, MINUTE_MS)
+class Rules(msgspec.Struct, frozen=True):
+    """A policy's limits as rules; where several share a window, the longest look-back is last."""
+
+    codes_per_storefront: Rule
+    codes_per_address: Rule
+    codes_per_email: tuple[Rule, Rule, Rule]
+    verifications_per_storefront: Rule
+    verifications_per_address: Rule
+    guesses_per_email: tuple[Rule, Rule]
+    guesses_per_storefront: Rule
 
 
-def codes_per_address(policy: Policy) -> Rule:
-    """Codes asked for from one client address."""
-    return Rule("codes.address", policy.codes.per_address_per_minute, MINUTE_MS)
-
-
-def codes_per_email(policy: Policy) -> tuple[Rule, Rule, Rule]:
-    """Codes mailed to one email; one shared window, longest look-back last."""
-    return (
-        Rule("codes.email.minute", policy.codes.per_email_per_minute, MINUTE_MS),
-        Rule("codes.email.hour", policy.codes.per_email_per_hour, HOUR_MS),
-        Rule("codes.email.day", policy.codes.per_email_per_day, DAY_MS),
+@lru_cache(maxsize=1024)
+def rules_of(overrides: bytes) -> Rules:
+    """Tell the rules of a storefront's policy, by its overrides."""
+    policy = effective_from_json(overrides)
+    codes, verifications, guesses = policy.codes, policy.verifications, policy.guesses
+    return Rules(
+        codes_per_storefront=Rule(
+            "codes.storefront", codes.per_storefront_per_minute, MINUTE_MS
+        ),
+        codes_per_address=Rule("codes.address", codes.per_address_per_minute, MINUTE_MS),
+        codes_per_email=(
+            Rule("codes.email.minute", codes.per_email_per_minute, MINUTE_MS),
+            Rule("codes.email.hour", codes.per_email_per_hour, HOUR_MS),
+            Rule("codes.email.day", codes.per_email_per_day, DAY_MS),
+        ),
+        verifications_per_storefront=Rule(
+            "verifications.storefront", verifications.per_storefront_per_minute, MINUTE_MS
+        ),
+        verifications_per_address=Rule(
+            "verifications.address", verifications.per_address_per_minute, MINUTE_MS
+        ),
+        guesses_per_email=(
+            Rule("guesses.email.hour", guesses.per_email_per_hour, HOUR_MS),
+            Rule("guesses.email.day", guesses.per_email_per_day, DAY_MS),
+        ),
+        guesses_per_storefront=Rule(
+            "guesses.storefront", guesses.per_storefront_per_hour, HOUR_MS
+        ),
     )
-
-
-def verifications_per_storefront(policy: Policy) -> Rule:
-    """Verifications tried in one storefront."""
-    return Rule(
-        "verifications.storefront", policy.verifications.per_storefront_per_minute, MINUTE_MS
-    )
-
-
-def verifications_per_address(policy: Policy) -> Rule:
-    """Verifications tried from one client address."""
-    return Rule("verifications.address", policy.verifications.per_address_per_minute, MINUTE_MS)
-
-
-def guesses_per_email(policy: Policy) -> tuple[Rule, Rule]:
-    """Wrong guesses evaluated for one email; one shared window, longest look-back last."""
-    return (
-        Rule("guesses.email.hour", policy.guesses.per_email_per_hour, HOUR_MS),
-        Rule("guesses.email.day", policy.guesses.per_email_per_day, DAY_MS),
-    )
-
-
-def guesses_per_storefront(policy: Policy) -> Rule:
-    """Wrong guesses evaluated in one storefront: the breaker."""
-    return Rule("guesses.storefront", policy.guesses.per_storefront_per_hour, HOUR_MS)
 
 
 def passed(checks: tuple[tuple[Window, Rule], ...], now_ms: int) -> TooMany | Standing:
@@ -67,14 +71,16 @@ def passed(checks: tuple[tuple[Window, Rule], ...], now_ms: int) -> TooMany | St
         The refusal of the first full window, or how the tightest will stand once this request is
         counted.
     """
-    tightest: Standing | None = None
+    tightest, fewest = checks[0], NO_LIMIT
     for window, rule in checks:
-        stands = windows.standing(window, rule, now_ms)
-        if stands.remaining == 0:
-            return TooMany(standing=stands, wait_ms=windows.wait_ms(window, rule, now_ms))
-        if tightest is None or stands.remaining < tightest.remaining:
-            tightest = stands
-    assert tightest is not None  # noqa: S101 - every call passes at least one window
-    return Standing(
-        tightest.rule, tightest.remaining - 1, tightest.reset_ms or tightest.rule.window_ms
-    )
+        left = windows.remaining(window, rule, now_ms)
+        if left == 0:
+            return TooMany(
+                standing=windows.standing(window, rule, now_ms),
+                wait_ms=windows.wait_ms(window, rule, now_ms),
+            )
+        if left < fewest:
+            tightest, fewest = (window, rule), left
+    window, rule = tightest
+    reset_ms = windows.standing(window, rule, now_ms).reset_ms or rule.window_ms
+    return Standing(rule, fewest - 1, reset_ms)

@@ -1,13 +1,12 @@
 """The three records every knock is counted in, read and written together."""
 
-from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from doorward.actors import tokens, windows
-from doorward.actors.desks import limits
-from doorward.actors.desks.limits import DAY_MS, HOUR_MS, MINUTE_MS, passed
+from doorward.actors.desks.limits import DAY_MS, HOUR_MS, MINUTE_MS, Rules, passed
 from doorward.actors.messages import TooMany
 from doorward.actors.records import Address, Challenge, Email, Traffic
 from doorward.actors.turns import Turn
@@ -19,8 +18,7 @@ _NEW_ADDRESS: Final = Address()
 _NEW_TRAFFIC: Final = Traffic()
 
 
-@dataclass(frozen=True, slots=True)
-class Tallies:
+class Tallies(msgspec.Struct, frozen=True):
     """What is counted of a storefront, a client address and an email, as one value."""
 
     address_id: str
@@ -35,7 +33,7 @@ class Tallies:
 
     def with_challenge(self, challenge: Challenge | None) -> "Tallies":
         """Replace the email's challenge; None once it is answered, by code or by link."""
-        return replace(self, email=msgspec.structs.replace(self.email, challenge=challenge))
+        return replace(self, email=replace(self.email, challenge=challenge))
 
 
 def read(turn: Turn, *, address: str, email: str) -> Tallies:
@@ -79,11 +77,10 @@ def email_keep_ms(email: Email, now_ms: int) -> int | None:
     return max(last_code, last_guess, expiry, email.links_until_ms, now_ms) - now_ms
 
 
-def count_code(tallies: Tallies, policy: Policy, now_ms: int) -> TooMany | tuple[Tallies, Standing]:
+def count_code(tallies: Tallies, rules: Rules, now_ms: int) -> TooMany | tuple[Tallies, Standing]:
     """Count a code request in all its windows, or in none and say which is full."""
-    by_storefront = limits.codes_per_storefront(policy)
-    by_address = limits.codes_per_address(policy)
-    by_email = limits.codes_per_email(policy)
+    by_storefront, by_address = rules.codes_per_storefront, rules.codes_per_address
+    by_email = rules.codes_per_email
     traffic, address, email = tallies.traffic, tallies.address, tallies.email
     standing = passed(
         (
@@ -99,24 +96,24 @@ def count_code(tallies: Tallies, policy: Policy, now_ms: int) -> TooMany | tuple
         return standing
     return replace(
         tallies,
-        traffic=msgspec.structs.replace(
+        traffic=replace(
             traffic, codes=windows.counted(traffic.codes, by_storefront, now_ms)
         ),
-        address=msgspec.structs.replace(
+        address=replace(
             address, codes=windows.counted(address.codes, by_address, now_ms)
         ),
-        email=msgspec.structs.replace(
+        email=replace(
             email, codes=windows.counted(email.codes, by_email[2], now_ms)
         ),
     ), standing
 
 
 def count_verification(
-    tallies: Tallies, policy: Policy, now_ms: int
+    tallies: Tallies, rules: Rules, now_ms: int
 ) -> TooMany | tuple[Tallies, Standing]:
     """Count a verification in its windows, or in none and say which is full."""
-    by_storefront = limits.verifications_per_storefront(policy)
-    by_address = limits.verifications_per_address(policy)
+    by_storefront = rules.verifications_per_storefront
+    by_address = rules.verifications_per_address
     traffic, address = tallies.traffic, tallies.address
     standing = passed(
         ((traffic.verifications, by_storefront), (address.verifications, by_address)), now_ms
@@ -125,16 +122,18 @@ def count_verification(
         return standing
     return replace(
         tallies,
-        traffic=msgspec.structs.replace(
+        traffic=replace(
             traffic, verifications=windows.counted(traffic.verifications, by_storefront, now_ms)
         ),
-        address=msgspec.structs.replace(
+        address=replace(
             address, verifications=windows.counted(address.verifications, by_address, now_ms)
         ),
     ), standing
 
 
-def count_wrong_guess(tallies: Tallies, policy: Policy, now_ms: int) -> Tallies:
+def count_wrong_guess(
+    tallies: Tallies, rules: Rules, policy: Policy, now_ms: int
+) -> Tallies:
     """Count a guess that was evaluated and wrong, wherever guesses are counted.
 
     The challenge is burned by its fifth, the email's codes give way to links once its hourly or
@@ -142,7 +141,7 @@ def count_wrong_guess(tallies: Tallies, policy: Policy, now_ms: int) -> Tallies:
     """
     email, challenge = tallies.email, tallies.email.challenge
     assert challenge is not None  # noqa: S101 - only a live challenge can be guessed at
-    per_hour, per_day = limits.guesses_per_email(policy)
+    per_hour, per_day = rules.guesses_per_email
     guesses = windows.counted(email.guesses, per_day, now_ms)
     spent = (
         windows.held(guesses, per_hour, now_ms) >= per_hour.limit
@@ -150,16 +149,16 @@ def count_wrong_guess(tallies: Tallies, policy: Policy, now_ms: int) -> Tallies:
     )
     wrong = challenge.wrong + 1
     burned = challenge.burned or spent or wrong >= policy.codes.wrong_per_code
-    breaker = limits.guesses_per_storefront(policy)
+    breaker = rules.guesses_per_storefront
     traffic = tallies.traffic
     return replace(
         tallies,
-        traffic=msgspec.structs.replace(
+        traffic=replace(
             traffic, guesses=windows.counted(traffic.guesses, breaker, now_ms)
         ),
-        email=msgspec.structs.replace(
+        email=replace(
             email,
-            challenge=msgspec.structs.replace(challenge, wrong=wrong, burned=burned),
+            challenge=replace(challenge, wrong=wrong, burned=burned),
             guesses=guesses,
             links_until_ms=now_ms + policy.guesses.link_only * 1000
             if spent

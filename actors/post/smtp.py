@@ -108,13 +108,26 @@ class SmtpTransport:
         await asyncio.gather(*(session.goodbye() for session in shelf))
 
     async def _hand_over(self, to: str, content: bytes) -> None:
-        session = self._kept() or await self._opened()
+        while True:
+            session = self._kept() or await self._opened()
+            was_kept = session.mails > 0
+            try:
+                await self._dialogue(session, to, content)
+            except (aiosmtplib.SMTPException, OSError) as error:
+                if was_kept and isinstance(error, aiosmtplib.SMTPServerDisconnected):
+                    # The server ended an unused session while we took it up: ordinary, and no
+                    # reason to make the customer wait for a retry. Ends with a fresh session.
+                    continue
+                raise _failure(error) from None
+            return
+
+    async def _dialogue(self, session: "_Session", to: str, content: bytes) -> None:
         try:
             await session.client.sendmail(self._sender, [to], content)
         except (aiosmtplib.SMTPException, OSError) as error:
             reply = _reply(error)
             self._put_back(session, known=reply is not None and reply not in _SESSION_REPLIES)
-            raise _failure(reply, error) from None
+            raise
         except BaseException:
             # Cancelled in the middle: the next mail must not continue this one's dialogue.
             session.client.close()
@@ -138,7 +151,7 @@ class SmtpTransport:
                 await client.ehlo()
         except (aiosmtplib.SMTPException, OSError) as error:
             client.close()
-            raise Retryable(f"no session: {_said(_reply(error), error)}") from None
+            raise Retryable(f"no session: {_said(error)}") from None
         except BaseException:
             client.close()
             raise
@@ -158,22 +171,20 @@ class SmtpTransport:
 
 
 class _Session:
-    """One connection and what is known of it."""
+    """One connection and what is known of it; idle exactly while it lies on the shelf."""
 
     __slots__ = ("_idle", "client", "mails")
+    _idle: asyncio.TimerHandle
 
     def __init__(self, client: aiosmtplib.SMTP) -> None:
         self.client = client
         self.mails = 0
-        self._idle: asyncio.TimerHandle | None = None
 
     def idle_for(self, seconds: float, then: Callable[[], None]) -> None:
         self._idle = asyncio.get_running_loop().call_later(seconds, then)
 
     def stop_idling(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+        self._idle.cancel()
 
     async def goodbye(self) -> None:
         self.stop_idling()
@@ -200,10 +211,11 @@ def _client(
     )
 
 
-def _failure(reply: int | None, error: Exception) -> Retryable | Undeliverable:
+def _failure(error: Exception) -> Retryable | Undeliverable:
+    reply = _reply(error)
     if reply in _PERMANENT and reply not in _SESSION_REPLIES:
-        return Undeliverable(_said(reply, error))
-    return Retryable(_said(reply, error))
+        return Undeliverable(_said(error))
+    return Retryable(_said(error))
 
 
 def _reply(error: Exception) -> int | None:
@@ -217,7 +229,8 @@ def _reply(error: Exception) -> int | None:
     return code if code in range(400, 600) else None
 
 
-def _said(reply: int | None, error: Exception) -> str:
+def _said(error: Exception) -> str:
+    reply = _reply(error)
     return type(error).__name__ if reply is None else f"{type(error).__name__} {reply}"
 
 

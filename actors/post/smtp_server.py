@@ -111,7 +111,9 @@ def _security(scheme: str, starttls: str | None, host: str) -> Security:
         if starttls is not None:
             raise _refused("must not have starttls with smtps, which is TLS from the start")
         return "tls"
-    chosen = starttls or ("never" if is_loopback(host) else "required")
+    chosen = starttls
+    if chosen is None:
+        chosen = "never" if is_loopback(host) else "required"
     if chosen not in {"required", "never"}:
         raise _refused("must have starttls=required or starttls=never")
     return "starttls" if chosen == "required" else "plain"

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Wiring:
     on_event: Callable[[Event], None]
     on_trouble: Callable[[str, BaseException | None], None]
     dead_owners: Container[str] = ()
-    random: Random = secrets.token_bytes
+    random: Random = os.urandom
 
 
 class EmbeddedSystem:

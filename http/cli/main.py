@@ -1,17 +1,14 @@
 """``doorward``: the command line."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
 import uvloop
 
-from doorward.actors.errors import DoorwardError
-from doorward.config.errors import ConfigurationError
 from doorward.config.settings import load
 from doorward.http import logs
-from doorward.http.serving import Opened, serve as serve_forever
+from doorward.http.serving import serve as serve_forever
 
 
 @click.group()

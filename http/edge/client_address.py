@@ -22,9 +22,11 @@ _IPV6_PREFIX_BITS: Final = 64
 _HOPS_MAX: Final = 32
 # The longest address with a zone and a port; anything longer is not worth a place in the cache.
 _HOP_CHARACTERS_MAX: Final = 64
-_WITH_PORT: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.A)
+_WITH_PORT: Final = re.compile(
+    r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.ASCII
+)
 _LOOPBACK_HOST: Final = re.compile(
-    r"(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.A
+    r"(?:(?:[a-z0-9-]+\.)*localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?", re.ASCII
 )
 
 

@@ -1,10 +1,8 @@
 """The portal surface: sign-in by emailed code, one cookie per storefront (contract §2)."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from doorward.actors import tokens

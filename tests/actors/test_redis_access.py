@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,11 +23,16 @@ def program(request: pytest.FixtureRequest) -> RedisProgram:
     return found
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[DataFolder]:
+    with DataFolder.open(tmp_path) as opened:
+        yield opened
+
+
 @pytest_asyncio.fixture
-async def child(tmp_path: Path, program: RedisProgram) -> AsyncIterator[RedisChild]:
-    with DataFolder.open(tmp_path) as folder:
-        async with RedisChild(program, folder, fsync="always") as started:
-            yield started
+async def child(folder: DataFolder, program: RedisProgram) -> AsyncIterator[RedisChild]:
+    async with RedisChild(program, folder, fsync="always") as started:
+        yield started
 
 
 def mode_of(path: str) -> int:
@@ -62,15 +67,14 @@ async def test_only_our_own_system_user_reaches_the_socket(child: RedisChild) ->
 
 
 async def test_a_server_that_does_not_know_our_password_is_not_waited_for(
-    tmp_path: Path, program: RedisProgram, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, program: RedisProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = SimpleNamespace(hexdigest=lambda: "0" * 64)
     monkeypatch.setattr("hashlib.sha256", lambda _password: wrong)
 
-    with DataFolder.open(tmp_path) as folder:
-        child = RedisChild(program, folder, fsync="always")
-        with pytest.raises(StoreRefused, match="does not know our password"):
-            await child.start()
+    child = RedisChild(program, folder, fsync="always")
+    with pytest.raises(StoreRefused, match="does not know our password"):
+        await child.start()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ async def test_a_server_that_does_not_know_our_password_is_not_waited_for(
 async def test_even_our_own_user_may_do_nothing_dangerous(child: RedisChild, command: str) -> None:
     async with child.client() as client:
         with pytest.raises(exceptions.NoPermissionError):
-            await client.execute_command(*command.split())
+            await client.execute_command(*command.split())  # type: ignore[no-untyped-call]
 
 
 async def test_our_user_may_do_what_a_store_needs(child: RedisChild) -> None:
@@ -103,13 +107,12 @@ async def test_our_user_may_do_what_a_store_needs(child: RedisChild) -> None:
 
 
 async def test_the_child_shows_no_secret_to_who_lists_processes(
-    tmp_path: Path, program: RedisProgram, monkeypatch: pytest.MonkeyPatch
+    folder: DataFolder, program: RedisProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOORWARD_MASTER_KEY", "a-master-key-of-ours")
 
-    with DataFolder.open(tmp_path) as folder:
-        async with RedisChild(program, folder, fsync="always") as child:
-            shown = shown_of(child)
+    async with RedisChild(program, folder, fsync="always") as child:
+        shown = shown_of(child)
 
     assert b"redis" in shown
     assert child.login.password.encode() not in shown

@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Iterator[DataFolder]:
 @pytest.fixture
 def home(folder: DataFolder) -> Iterator[RedisHome]:
     opened = RedisHome(folder)
+    opened.open()
     yield opened
     opened.close()
 
@@ -55,6 +56,7 @@ def test_the_password_is_in_one_file_only_and_never_shown(home: RedisHome) -> No
 
 def test_the_password_outlives_the_process(folder: DataFolder, home: RedisHome) -> None:
     again = RedisHome(folder)
+    again.open()
     again.close()
 
     assert again.login == home.login
@@ -64,7 +66,22 @@ def test_closing_twice_is_harmless(home: RedisHome) -> None:
     home.close()
     home.close()
 
-    assert home.path.is_dir()
+    assert not home.is_open
+
+
+def test_a_closed_home_can_be_opened_again(home: RedisHome) -> None:
+    before = home.login
+    home.close()
+
+    home.open()
+
+    assert home.is_open
+    assert home.login == before
+
+
+def test_a_home_that_was_never_opened_has_no_login(folder: DataFolder) -> None:
+    with pytest.raises(RuntimeError, match="never opened"):
+        assert RedisHome(folder).login
 
 
 def test_a_short_path_is_the_address(home: RedisHome) -> None:
@@ -76,6 +93,7 @@ def test_a_long_path_has_a_short_address_that_leads_to_the_same_place(tmp_path: 
 
     with DataFolder.open(deep) as folder:
         home = RedisHome(folder)
+        home.open()
         (home.path / "redis.sock").touch()
 
         assert len(home.login.unix_socket_path) < 100
@@ -89,10 +107,12 @@ def test_a_long_path_is_refused_where_it_cannot_be_shortened(
     monkeypatch.setattr("doorward.actors.redis_home._OPEN_FILES", tmp_path / "no-proc")
     monkeypatch.setattr("doorward.actors.redis_home._SUN_PATH_BYTES", 10)
 
+    home = RedisHome(folder)
     with pytest.raises(ConfigurationError, match="must be shorter") as refusal:
-        RedisHome(folder)
+        home.open()
 
     assert refusal.value.name == "DOORWARD_DATA_DIR"
+    assert not home.is_open
 
 
 def test_a_new_home_has_no_writer(folder: DataFolder) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import select
 import signal
@@ -19,9 +20,10 @@ from doorward.actors.redis_home import RedisHome
 from doorward.actors.redis_lock import RedisLock
 from doorward.actors.redis_program import RedisProgram, find_program
 
+NEWEST = find_program()
 EACH_PROGRAM = pytest.mark.parametrize(
     "program",
-    list(dict.fromkeys([find_program(), find_program("/nonexistent")])),
+    list(dict.fromkeys([NEWEST, find_program("/nonexistent")])),
     ids=lambda found: str(found.release),
 )
 WAIT_SECONDS = 20
@@ -71,11 +73,10 @@ def has_ended(pid_fd: int, *, within_seconds: float) -> bool:
     return bool(select.select([pid_fd], [], [], within_seconds)[0])
 
 
-async def read_kept(path: Path, program: RedisProgram) -> bytes | None:
-    with DataFolder.open(path) as folder:
+async def read_kept(path: Path, program: RedisProgram) -> object:
+    with await asyncio.to_thread(DataFolder.open, path) as folder:
         async with RedisChild(program, folder, fsync="always") as child, child.client() as client:
-            kept: bytes | None = await client.get("dw:kept")
-            return kept
+            return await client.get("dw:kept")
 
 
 @EACH_PROGRAM
@@ -94,18 +95,18 @@ async def test_a_child_that_hangs_beyond_its_parent_is_ended_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_lock, "_TERM_SECONDS", 0.2)
-    program = find_program()
-    with parent_of_a_child(tmp_path, program) as (parent, child_pid), watched(child_pid) as child:
+    with parent_of_a_child(tmp_path, NEWEST) as (parent, child_pid), watched(child_pid) as child:
         os.kill(child_pid, signal.SIGSTOP)
         parent.kill()
         parent.wait(timeout=WAIT_SECONDS)
         assert not has_ended(child, within_seconds=0)
 
-        assert await read_kept(tmp_path, program) == b"yes"
+        assert await read_kept(tmp_path, NEWEST) == b"yes"
         assert has_ended(child, within_seconds=WAIT_SECONDS)
 
 
 def start_untied(home: RedisHome, program: RedisProgram) -> subprocess.Popen[bytes]:
+    home.open()
     home.furnish(program, fsync="everysec")
     with home.lock.taken() as lock_fd:
         orphan = subprocess.Popen(
@@ -122,9 +123,9 @@ def start_untied(home: RedisHome, program: RedisProgram) -> subprocess.Popen[byt
 async def test_an_untied_child_is_asked_to_leave_at_the_next_start_and_loses_nothing(
     tmp_path: Path, program: RedisProgram
 ) -> None:
-    with DataFolder.open(tmp_path) as folder:
+    with await asyncio.to_thread(DataFolder.open, tmp_path) as folder:
         home = RedisHome(folder)
-        orphan = start_untied(home, program)
+        orphan = await asyncio.to_thread(start_untied, home, program)
         patient = aioredis.Redis(
             **home.login._asdict(), retry=Retry(ConstantBackoff(0.01), WAIT_SECONDS * 100)
         )

@@ -17,8 +17,15 @@ from doorward.actors.redis_child import RedisChild
 from doorward.actors.redis_program import find_program
 from doorward.actors.store_checks import check_store
 
+PROGRAM = find_program()
 GOOD = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 START_SECONDS = 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[DataFolder]:
+    with DataFolder.open(tmp_path) as opened:
+        yield opened
 
 
 @contextmanager
@@ -34,7 +41,7 @@ def server(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     config = ["port 0", "unixsocket redis.sock", 'save ""', *lines]
     (folder / "redis.conf").write_text("\n".join(config))
     with subprocess.Popen(
-        [find_program().path, "redis.conf"], cwd=folder, stdout=subprocess.DEVNULL
+        [PROGRAM.path, "redis.conf"], cwd=folder, stdout=subprocess.DEVNULL
     ) as process:
         try:
             yield str(folder / "redis.sock")
@@ -78,18 +85,17 @@ async def test_a_store_that_persists_and_never_evicts_is_accepted() -> None:
     async with store({}) as client:
         facts = await check_store(client, allow_volatile=False, embedded=False)
 
-    assert (facts.name, facts.version) == find_program().release
+    assert (facts.name, facts.version) == PROGRAM.release
     assert facts.role == "master"
     assert facts.settings == {**GOOD, "no-appendfsync-on-rewrite": "no"}
     assert facts.unchecked == ()
     assert facts.warnings == ()
 
 
-async def test_our_own_child_is_accepted(tmp_path: Path) -> None:
-    with DataFolder.open(tmp_path) as folder:
-        async with RedisChild(find_program(), folder, fsync="always") as child:
-            async with child.client() as client:
-                facts = await check_store(client, allow_volatile=False, embedded=True)
+async def test_our_own_child_is_accepted(folder: DataFolder) -> None:
+    child = RedisChild(PROGRAM, folder, fsync="always")
+    async with child, child.client() as client:
+        facts = await check_store(client, allow_volatile=False, embedded=True)
 
     assert facts.unchecked == ()
     assert facts.warnings == ()

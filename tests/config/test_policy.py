@@ -17,7 +17,7 @@ from doorward.config.policy import (
 from doorward.config.policy_fields import number, tree_of
 
 # The contract's numbers (§1, §2, §3, §7), written out a second time on purpose.
-CONTRACT = {
+CONTRACT: dict[str, dict[str, int]] = {
     "codes": {
         "ttl": 600,
         "perEmailPerMinute": 3,
@@ -148,7 +148,8 @@ def out_of_the_way(name: str) -> dict[str, object]:
     for chain in ASCENDING:
         if name in chain:
             at = chain.index(name)
-            return dict.fromkeys(chain[:at], 1) | dict.fromkeys(chain[at + 1 :], 1_000)
+            lesser, greater = chain[:at], chain[at + 1 :]
+            return {**dict.fromkeys(lesser, 1), **dict.fromkeys(greater, 1_000)}
     return {}
 
 
@@ -179,6 +180,11 @@ def test_what_is_not_a_whole_number_is_refused_where_one_is_asked(
         shown,
         "must be a whole number from 60 to 600 (seconds)",
     )
+
+
+@pytest.mark.parametrize("name", [name for name, (low, _) in BOUNDS.items() if low <= 1])
+def test_true_is_not_taken_for_one(name: str) -> None:
+    assert refusal({name: True})[:2] == (name, "true")
 
 
 @pytest.mark.parametrize(("value", "shown"), [(1, "1"), (0, "0"), ("true", '"true"')])
@@ -266,9 +272,9 @@ def test_a_reset_that_would_put_the_windows_out_of_order_is_refused() -> None:
 
 
 def test_windows_may_be_raised_together() -> None:
-    patch = {"codes": {"perEmailPerMinute": 100, "perEmailPerHour": 100, "perEmailPerDay": 100}}
+    codes = {"perEmailPerMinute": 100, "perEmailPerHour": 100, "perEmailPerDay": 100}
 
-    assert apply({}, patch) == patch
+    assert apply({}, {"codes": codes}) == {"codes": codes}
 
 
 def test_limits_of_one_kind_can_be_raised_alone_for_a_load_test() -> None:

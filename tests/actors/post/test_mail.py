@@ -98,6 +98,11 @@ def test_the_host_of_an_origin_has_neither_scheme_nor_port(origin: str, host: st
     assert host_of(origin) == host
 
 
+def test_what_is_no_origin_has_no_host() -> None:
+    with pytest.raises(ValueError, match="origin"):
+        host_of("https://alpha.example/path")
+
+
 @given(st.emails())
 def test_a_masked_address_tells_two_letters_and_the_top_level_domain(address: str) -> None:
     masked = masked_address(address)

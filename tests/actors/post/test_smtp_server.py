@@ -39,9 +39,7 @@ from doorward.config.errors import ConfigurationError
         ),
         (
             "smtp://localhost?starttls=required&helo=door.shop.example",
-            SmtpServer(
-                host="localhost", port=587, security="starttls", helo="door.shop.example"
-            ),
+            SmtpServer(host="localhost", port=587, security="starttls", helo="door.shop.example"),
         ),
     ],
 )

@@ -1,0 +1,156 @@
+"""One client connection: aiohttp's, with deadlines, a place in the count, and plain answers.
+
+Hooks used, all of them methods of ``asyncio.Protocol`` or documented on ``RequestHandler``:
+``connection_made``, ``connection_lost``, ``data_received``, ``handle_error``. Of aiohttp's own
+attributes two are touched, both in ``__init__`` and nowhere else: ``_parser`` (replaced by one that
+frames strictly) and ``_messages`` (handed to it, to be counted).
+
+Deadlines are numbers that the server's sweeper compares, not timers: a request costs two readings
+of the clock.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+from aiohttp import StreamReader, web
+from aiohttp.http import HttpRequestParser
+
+from doorward.http.edge import last_resort, request_ids
+from doorward.http.edge.framing import FramedParser, Parser
+
+# One read buffer: enough for any API body, and all that is held of one that nobody wants.
+_READ_BUFFER_BYTES: Final = 64 * 1024
+
+
+class Door(Protocol):
+    """What a connection asks of the server it belongs to."""
+
+    clock: Callable[[], float]
+    head_seconds: float
+    idle_seconds: float
+
+    def admit(self, connection: "EdgeConnection", address: str | None) -> bool:
+        """Count a connection in, unless its address has too many."""
+
+    def dismiss(self, connection: "EdgeConnection") -> None:
+        """Count a connection out."""
+
+
+class EdgeConnection(web.RequestHandler):
+    """What reads one socket, parses it and writes the answers.
+
+    Attributes:
+        framed: The bodies of chunked messages, in order, until each is handled.
+    """
+
+    __slots__ = ("_busy", "_deadline", "_door", "_transport", "_unfed", "_unsent", "framed")
+
+    def __init__(
+        self,
+        server: web.Server,
+        door: Door,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        **options: Any,  # noqa: ANN401 - as aiohttp takes them
+    ) -> None:
+        super().__init__(server, loop=loop, read_bufsize=_READ_BUFFER_BYTES, **options)
+        self.framed: deque[StreamReader] = deque()
+        # auto_decompress is off: an encoded body is refused, so nothing may ever inflate it.
+        parser = HttpRequestParser(
+            self,
+            loop,
+            _READ_BUFFER_BYTES,
+            max_line_size=self.max_line_size,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+        )
+        strict = FramedParser(cast("Parser", parser), waiting=self._messages, framed=self.framed)
+        self._parser = cast("Any", strict)
+        self._door = door
+        self._transport: asyncio.Transport | None = None  # kept until it is really gone
+        self._deadline = door.clock() + door.head_seconds
+        self._busy = False  # a request is being handled
+        self._unfed = False  # the next byte that arrives begins a head
+        self._unsent = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start, or end at once where the address has too many connections already."""
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple | list) else None
+        if self._door.admit(self, address):
+            super().connection_made(transport)
+        else:
+            self._transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Leave the count, then let aiohttp end what is under way."""
+        self._transport = None
+        self._door.dismiss(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Start the head's deadline with its first byte."""
+        if self._unfed and data:
+            self._unfed = False
+            self._deadline = self._door.clock() + self._door.head_seconds
+        super().data_received(data)
+
+    def begin(self) -> None:
+        """Note that a request is being handled: no deadline of the edge applies."""
+        self._busy = True
+        self._unfed = False
+
+    def end(self, content: StreamReader) -> None:
+        """Note that a request is handled; ``content`` is its body, perhaps not read."""
+        self._busy = False
+        # What still arrives of a body that nobody reads begins no head.
+        self._unfed = content.is_eof()
+        self._deadline = self._door.clock() + self._door.idle_seconds
+
+    def is_overdue(self, now: float) -> bool:
+        """Tell whether this connection has had its time.
+
+        While an answer is on its way to a slow reader it has not, as long as a part of it goes out
+        in each idle time.
+        """
+        transport = self._transport
+        if now < self._deadline or transport is None:
+            return False
+        unsent = transport.get_write_buffer_size()
+        if (self._busy and not unsent) or (unsent and unsent != self._unsent):
+            self._unsent = unsent
+            self._deadline = now + self._door.idle_seconds
+            return False
+        return True
+
+    def abort(self) -> None:
+        """End the connection now, without waiting for a peer that may never read."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be parsed, or what a handler failed at; close the connection.
+
+        aiohttp would log the parser's error, which quotes the request with its cookies, and send
+        its text back. Neither happens here.
+
+        Raises:
+            ConnectionError: When an answer has begun already, so that no second one can be sent.
+        """
+        del message
+        if status >= 500:  # noqa: PLR2004
+            self.logger.error("A request failed outside any surface", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        return last_resort.last_answer(status, request_ids.of(request))

@@ -1,0 +1,235 @@
+"""Where each message on a connection ends: aiohttp's parser, fed so that it cannot be misled.
+
+Two faults of aiohttp's C parser (3.14.5) are mended here without touching it:
+
+* A chunked message's last trailer becomes a header field of the next message (``chunks``).
+* Its count of waiting messages drifts when a body completes after its handling began; it then stops
+  one message early, the protocol does not notice, and a pipelining connection hangs.
+
+So the parser gets no limit of its own: long input is fed in slices until enough messages wait. And
+what follows a head that announces chunks goes through a ``ChunkSieve``.
+
+How the end of such a head is found. ``chunked`` is looked for in what arrives, and input is cut at
+the first empty line after that word. Heads end at their first empty line (the parser takes CRLF
+only), so if the piece that ends there made the parser announce a chunked message, its head ended
+just there and chunks begin. A chunked message that is not found so (``CHUNKED``, which nobody
+writes) is missing in ``framed``: ``ambiguity`` answers it with 400, as the last of its connection.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence, Sized
+from typing import Any, Final, Protocol
+
+from aiohttp import StreamReader, web
+from aiohttp.http import HttpProcessingError, RawRequestMessage
+from aiohttp.http_exceptions import BadHttpMessage
+
+from doorward.http.edge.chunks import BadChunk, ChunkSieve
+
+Message = tuple[RawRequestMessage, StreamReader]
+Parsed = tuple[Sequence[Message], bool, bytes]
+
+# The shortest request has 26 bytes and takes about 3 kB once parsed: one slice makes 1 MB at most.
+_SLICE_BYTES: Final = 8192
+# Where aiohttp's protocol stops reading, to ask again once it has worked half of them off
+# (web_protocol.MAX_MSG_QUEUE_SIZE). Stopping earlier than it does would leave input lying here.
+_WAITING_MAX: Final = 32
+_WORD: Final = b"chunked"
+_INSIDE_WORD: Final = frozenset(_WORD[1:])
+_HEAD_END: Final = b"\r\n\r\n"
+_NOTHING: Final[Parsed] = ((), False, b"")
+
+
+class Parser(Protocol):
+    """What is asked of aiohttp's parser."""
+
+    def feed_data(self, incoming_data: bytes) -> Any:  # noqa: ANN401 - aiohttp does not type it
+        """Parse the next bytes: messages whose heads are complete, whether upgraded, the rest."""
+
+    def pause_reading(self) -> None:
+        """Stop in the middle of a body whose reader is behind."""
+
+    def message_consumed(self) -> None:
+        """Hear that a message is being handled."""
+
+    def set_upgraded(self, val: bool) -> None:  # noqa: FBT001 - aiohttp's
+        """Hear whether an upgrade was taken."""
+
+
+class FramedParser:
+    """Stands between aiohttp's protocol and its parser; one per connection."""
+
+    __slots__ = (
+        "_announced",
+        "_at",
+        "_broken",
+        "_calm",
+        "_framed",
+        "_halted",
+        "_head_ends",
+        "_parser",
+        "_payload",
+        "_rest",
+        "_seeking",
+        "_sieve",
+        "_waiting",
+        "message_consumed",
+        "set_upgraded",
+    )
+
+    def __init__(self, parser: Parser, *, waiting: Sized, framed: deque[StreamReader]) -> None:
+        """Wrap ``parser``, which must have no limit on waiting messages.
+
+        Args:
+            parser: aiohttp's.
+            waiting: The protocol's queue of messages that are parsed but not handled.
+            framed: Gets the body of every chunked message that was framed here, in order.
+        """
+        self._parser = parser
+        self._waiting = waiting
+        self._framed = framed
+        self._payload: StreamReader | None = None  # the body of the newest message
+        self._calm = True  # nothing below is under way
+        self._broken = False
+        self._rest, self._at = b"", 0  # what is not fed yet, and from where on
+        self._halted = False  # the parser itself holds a part of the last piece
+        self._seeking: bytes | None = (
+            None  # the last bytes fed since the word, while its head lasts
+        )
+        self._head_ends = False  # the last piece ended with the empty line after the word
+        self._announced: Message | None = None  # the newest message of the last piece
+        self._sieve: ChunkSieve | None = None
+        self.message_consumed: Callable[[], None] = parser.message_consumed
+        self.set_upgraded: Callable[[bool], None] = parser.set_upgraded
+
+    def pause_reading(self) -> None:
+        """Stop in the middle of a body whose reader is behind."""
+        self._calm = False
+        self._halted = True
+        self._parser.pause_reading()
+
+    def feed_data(self, data: bytes) -> Parsed:
+        """Parse the next bytes of the connection; none asks to go on where it stopped.
+
+        Returns:
+            The messages whose heads are complete, whether the last of them asks for another
+            protocol, and in that case what follows it.
+
+        Raises:
+            HttpProcessingError: When the framing is wrong. Nothing is parsed any more after it,
+                and whoever reads the body that broke off hears of it.
+        """
+        try:
+            if not self._calm:
+                return self._feed_carefully(data)
+            if not data:
+                return _NOTHING
+            if len(data) > _SLICE_BYTES or _WORD in data or data[0] in _INSIDE_WORD:
+                return self._feed_carefully(data)
+            parsed: Parsed = self._parser.feed_data(data)
+        except HttpProcessingError:
+            self._break_off()
+            raise
+        if parsed[0]:
+            self._payload = parsed[0][-1][1]
+        return parsed
+
+    def _feed_carefully(self, data: bytes) -> Parsed:
+        if self._broken:
+            return _NOTHING
+        self._take(data)
+        messages: list[Message] = []
+        while self._may_go_on(len(messages)):
+            piece = b"" if self._halted else self._next_piece()
+            self._halted = False
+            parsed, upgraded, tail = self._parser.feed_data(piece)
+            if parsed:
+                messages += parsed
+                self._announced = parsed[-1]
+                self._payload = parsed[-1][1]
+            if upgraded:
+                return messages, True, tail + self._forget()
+            if self._halted:
+                break
+            self._end_piece()
+        self._calm = not (
+            self._halted or self._rest or self._sieve is not None or self._seeking is not None
+        )
+        return messages, False, b""
+
+    def _take(self, data: bytes) -> None:
+        # The word may have begun in what was fed before.
+        if data and not self._rest and self._seeking is None and data[0] in _INSIDE_WORD:
+            self._seeking = b""
+        self._rest, self._at = self._rest[self._at :] + data, 0
+
+    def _may_go_on(self, found: int) -> bool:
+        # What the parser holds goes first: the reader of that body has asked for it.
+        return self._halted or (bool(self._rest) and len(self._waiting) + found < _WAITING_MAX)
+
+    def _next_piece(self) -> bytes:
+        self._announced = None
+        data, start = self._rest, self._at
+        if self._sieve is not None:
+            given = data[start : start + _SLICE_BYTES]
+            piece, follows = self._sift(self._sieve, given)
+            end = start + len(given) - len(follows)
+        else:
+            end = self._cut(data, start)
+            piece = data[start:end]
+        self._rest, self._at = (data, end) if end < len(data) else (b"", 0)
+        return piece
+
+    def _sift(self, sieve: ChunkSieve, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            return sieve.sift(data)
+        except BadChunk as error:
+            raise BadHttpMessage(str(error)) from None
+
+    def _cut(self, data: bytes, start: int) -> int:
+        """Tell where the next piece ends: after a slice, after the word, or with its head."""
+        if self._seeking is None:
+            found = data.find(_WORD, start, start + _SLICE_BYTES + len(_WORD))
+            if found < 0:
+                return min(start + _SLICE_BYTES, len(data))
+            self._seeking = b""
+            return found + len(_WORD)
+        fed = self._seeking
+        straddling = (fed + data[start : start + len(_HEAD_END) - 1]).find(_HEAD_END)
+        found = start + straddling - len(fed) if straddling >= 0 else data.find(_HEAD_END, start)
+        if straddling < 0 and found < 0:
+            self._seeking = (fed + data[start:])[1 - len(_HEAD_END) :]
+            return len(data)
+        self._seeking = None
+        self._head_ends = True
+        return found + len(_HEAD_END)
+
+    def _end_piece(self) -> None:
+        if self._sieve is not None:
+            if self._sieve.ended:
+                self._leave_chunks()
+        elif self._head_ends:
+            self._head_ends = False
+            if self._announced is not None and self._announced[0].chunked:
+                self._sieve = ChunkSieve()
+                self._framed.append(self._announced[1])
+
+    def _leave_chunks(self) -> None:
+        if self._payload is None or not self._payload.is_eof():
+            raise BadHttpMessage("sieve and parser disagree about where a body ends")
+        self._sieve = None
+
+    def _forget(self) -> bytes:
+        """Hand back what is not fed: another protocol may follow, or this one begin anew."""
+        rest = self._rest[self._at :]
+        self._rest, self._at = b"", 0
+        self._seeking, self._sieve, self._head_ends, self._calm = None, None, False, True
+        return rest
+
+    def _break_off(self) -> None:
+        self._broken, self._calm = True, False
+        self._rest, self._at = b"", 0
+        body = self._payload
+        if body is not None and not body.is_eof():
+            body.set_exception(web.RequestPayloadError("the framing is wrong"))
+            body.feed_eof()

@@ -1,0 +1,154 @@
+"""All connections of one listening process: how many each address has, and how long each may idle.
+
+Half-open connections cost an attacker nothing and a server memory (OWASP ASVS 15.2.2), so one
+sweeper task looks at every connection twice a second and ends those that are overdue.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from doorward.http.edge import last_resort, request_ids
+from doorward.http.edge.ambiguity import is_ambiguous
+from doorward.http.edge.client_address import LOCAL, ClientAddress
+from doorward.http.edge.connections import EdgeConnection
+
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How long and how often a client may hold a connection (contract §7, requirement R-84).
+
+    Attributes:
+        head_seconds: From accepting, or from a request's first byte, until its head is complete.
+        idle_seconds: From an answer to the next request's first byte; also how long an answer may
+            make no headway.
+        linger_seconds: How long the rest of a body that was answered early is read and thrown
+            away, so that the client gets to read the answer (nginx's ``lingering_timeout``).
+        per_address: Open connections per client address, IPv6 per /64; trusted proxies exempt.
+        sweep_seconds: How often deadlines are looked at, hence how late they may strike.
+    """
+
+    head_seconds: float = 10.0
+    idle_seconds: float = 75.0
+    linger_seconds: float = 5.0
+    per_address: int = 256
+    sweep_seconds: float = 0.5
+
+
+_DEFAULTS: Final = ConnectionLimits()
+
+
+class EdgeServer(web.Server):
+    """aiohttp's low-level server with the edge around it.
+
+    Attributes:
+        refused_connections: How many were closed because their address had too many.
+        swept_connections: How many were closed because they were overdue.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        addresses: ClientAddress,
+        limits: ConnectionLimits = _DEFAULTS,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,  # noqa: ANN401 - as aiohttp takes them
+    ) -> None:
+        """Serve ``handler``.
+
+        Args:
+            handler: Answers a request.
+            addresses: Tells which peers are one client, and which are trusted proxies.
+            limits: What a client may hold.
+            clock: Monotonic, in seconds.
+            options: As ``web.Server`` takes them.
+        """
+        super().__init__(self._answer, lingering_time=limits.linger_seconds, **options)
+        self._handler = handler
+        self._addresses = addresses
+        self._limits = limits
+        self.clock = clock
+        self.head_seconds = limits.head_seconds
+        self.idle_seconds = limits.idle_seconds
+        self._counts: Counter[str] = Counter()
+        self._admitted: dict[EdgeConnection, str | None] = {}
+        self.refused_connections = 0
+        self.swept_connections = 0
+
+    def __call__(self) -> web.RequestHandler:
+        """Make the protocol of a new connection."""
+        return EdgeConnection(self, self, loop=self._loop, **self._kwargs)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open now."""
+        return len(self._admitted)
+
+    def admit(self, connection: EdgeConnection, address: str | None) -> bool:
+        """Count a connection in, unless its address has too many.
+
+        Args:
+            connection: The new one.
+            address: The socket's other end; None for a unix socket, which is not counted, as its
+                other end is this machine's own proxy.
+        """
+        place = self._addresses.peer(address)
+        if place.trusted or place.group == LOCAL:
+            self._admitted[connection] = None
+            return True
+        if self._counts[place.group] >= self._limits.per_address:
+            self.refused_connections += 1
+            return False
+        self._counts[place.group] += 1
+        self._admitted[connection] = place.group
+        return True
+
+    def dismiss(self, connection: EdgeConnection) -> None:
+        """Count a connection out; one that was not admitted is not counted."""
+        group = self._admitted.pop(connection, None)
+        if group is None:
+            return
+        self._counts[group] -= 1
+        if not self._counts[group]:
+            del self._counts[group]
+
+    def sweep(self) -> None:
+        """End every connection that is overdue now."""
+        now = self.clock()
+        for connection in [each for each in self._admitted if each.is_overdue(now)]:
+            self.swept_connections += 1
+            connection.abort()
+
+    async def keep_sweeping(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            await asyncio.sleep(self._limits.sweep_seconds)
+            self.sweep()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection: EdgeConnection = request.protocol  # type: ignore[assignment] # from __call__
+        connection.begin()
+        try:
+            if is_ambiguous(request, connection.framed):
+                return last_resort.last_answer(400, request_ids.of(request))
+            response = await self._handler(request)
+        except web.HTTPException as escaped:
+            return last_resort.instead_of(escaped, request_ids.of(request))
+        finally:
+            connection.end(request.content)
+        headers = response.headers
+        if hdrs.SERVER not in headers:
+            headers[hdrs.SERVER] = last_resort.SERVER
+        # aiohttp's parser drops what follows a request for another protocol in the same segment;
+        # what came after that would be read as the beginning of a request.
+        if hdrs.UPGRADE in request.headers or headers.get(hdrs.CONNECTION) == "close":
+            response.force_close()
+        return response
