@@ -82,7 +82,7 @@ class Staged:
 
 
 class Written(NamedTuple):
-    """A partition's commit, how large its records are, its mails by stream id, and what it strikes."""
+    """A partition's commit, its records' sizes, its mails by stream id, and what it strikes."""
 
     commit: Commit
     sizes: dict[str, int]

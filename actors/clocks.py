@@ -1,7 +1,7 @@
 """Two clocks, and which one may decide what.
 
 *Leases* are measured on the machine's boot-time clock: it never steps and it keeps counting while
-the process or the machine sleeps, so a host that was frozen wakes up knowing that its lease is over.
+the process or the machine sleeps: a host that was frozen wakes up knowing that its lease is over.
 
 *Deadlines* (codes, windows, sessions) are points in store time: Redis' wall clock read once when
 the store is opened, then advanced by the boot-time clock alone. A wall clock that is set forward or

@@ -22,7 +22,7 @@ _TOP: Final = r"(?![0-9]+$)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])"
 _EMAIL: Final = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}", re.ASCII)
 
 
-class NotAnEmail(ValueError):  # noqa: N818 - an outcome's name, as everywhere here
+class NotAnEmail(ValueError):
     """This is no address that mail can be sent to as it is written."""
 
 

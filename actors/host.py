@@ -10,7 +10,7 @@ An outcome that depends on nothing unflushed (its partition has staged nothing i
 nothing to wait for and leaves at once.
 
 Who may call: anything in the same event loop, through ``ask``. What is serialised: turns, flushes,
-renewals. What survives a crash: what was flushed. What does not: anything else, and nobody was told.
+renewals. What survives a crash: what was flushed. What does not: all else, and nobody was told.
 """
 
 import asyncio
@@ -309,7 +309,7 @@ class Host:
         self._lose_everything(error)
 
     def give_up(self, error: Exception) -> None:
-        """Fail closed after a fault of our own in a cycle: nothing in memory is trusted any more."""
+        """Fail closed after a fault of our own in a cycle: nothing in memory is trusted now."""
         self._lose_everything(StoreUnreachable(type(error).__name__))
 
     def _lose_everything(self, error: StoreUnreachable) -> None:

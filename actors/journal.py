@@ -27,9 +27,9 @@ class Ending(IntEnum):
 Operation = tuple[str, str, bytes, int | str]
 """One write: what, key, value, extra.
 
-What: ``s`` set, ``d`` delete, ``m`` mail, ``x`` strike mail, ``l`` list, ``u`` unlist. Extra: the time
-to live in ms for ``s`` (0: for good), the stream id for ``m`` and ``x``, else 0. A bare tuple, since
-thousands a second are made.
+What: ``s`` set, ``d`` delete, ``m`` mail, ``x`` strike mail, ``l`` list, ``u`` unlist. Extra: the
+time to live in ms for ``s`` (0: for good), the stream id for ``m`` and ``x``, else 0. A bare tuple,
+since thousands a second are made.
 """
 
 
@@ -110,9 +110,7 @@ class Journal(Protocol):
     async def release(self, owner: str, held: Sequence[tuple[int, int]]) -> None:
         """Give these (partition, epoch) up."""
 
-    async def outbox(
-        self, partition: int, after: str, count: int
-    ) -> list[tuple[str, bytes]]:
+    async def outbox(self, partition: int, after: str, count: int) -> list[tuple[str, bytes]]:
         """Read mail jobs that were committed and not yet struck, after a stream id."""
 
     async def roster(self, after: str, limit: int) -> list[str]:

@@ -41,7 +41,7 @@ class Keyring:
         return key_id in self._masters
 
     def code(self, key_id: str, storefront: str, challenge_id: bytes) -> str:
-        """Derive a challenge's code: six digits by RFC 4226's dynamic truncation of an HMAC-SHA-256.
+        """Derive a challenge's code: RFC 4226's dynamic truncation, of an HMAC-SHA-256.
 
         Args:
             key_id: The master key the challenge was issued under; must be known.

@@ -13,7 +13,7 @@ import msgspec
 from doorward.actors.records import MailJob, R, Record
 
 
-class Miss(Exception):  # noqa: N818 - control flow between a turn and its host, not an error
+class Miss(Exception):
     """Records a turn needs that are not in memory, by full key."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:

@@ -70,8 +70,8 @@ class Mailboxes:
         while self._waiting and len(batch) < count:
             slug = self._waiting.popleft()
             box = self._boxes[slug]
-            for _ in range(min(ROUND, len(box), count - len(batch))):
-                batch.append(box.popleft())
+            share = min(ROUND, len(box), count - len(batch))
+            batch.extend(box.popleft() for _ in range(share))
             if box:
                 self._waiting.append(slug)
             else:

@@ -98,8 +98,8 @@ class UpdateMe(Request, frozen=True, kw_only=True):
 
     caller: Caller
     session: Presented = NOTHING
-    name: str | None | UnsetType = UNSET
-    phone: str | None | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    phone: str | UnsetType | None = UNSET
 
 
 class SignOut(Request, frozen=True, kw_only=True):

@@ -29,9 +29,9 @@ answered and it has stopped), is known to be dead, or is this very host.
 its partitions, forgets what it remembered and takes them again. Its late commit, if it is still on
 its way, then meets a higher epoch.
 
-*A store that went back in time* shows a lower epoch or sequence than this host was told, or than the
-high-water file of an earlier run says. The take script then burns every code and link issued so far
-(``burned_before_ms``): one that was already used may be unused again in this store.
+*A store that went back in time* shows a lower epoch or sequence than this host was told, or than
+the high-water file of an earlier run says. The take script then burns every code and link issued so
+far (``burned_before_ms``): one that was already used may be unused again in this store.
 
 What serialises: one event loop; every method here runs in the host's loop only. What survives a
 crash: epochs, owners, sequences (in the store), and the high-water marks (on disk).
@@ -238,5 +238,3 @@ class Ownership:
     def _is_gone(self, claim: Claim) -> bool:
         """Tell whether nobody can still be answering under this claim."""
         return not claim.owner or claim.owner == self.owner or claim.owner in self._dead
-
-

@@ -146,7 +146,7 @@ class RedisJournal:
     async def outbox(self, partition: int, after: str, count: int) -> list[tuple[str, bytes]]:
         """See ``Journal.outbox``."""
         async with self._reaching():
-            rows = await self._client.xrange(
+            rows: Any = await self._client.xrange(
                 outbox_key(partition), min=f"({after}" if after else "-", count=count
             )
         return [(mail_id.decode(), fields[b"m"]) for mail_id, fields in rows]
@@ -169,21 +169,26 @@ class RedisJournal:
         cursor = 0
         while len(found) < limit:
             async with self._reaching():
-                cursor, keys = await self._client.scan(cursor, match=pattern, count=1000)
+                reply: Any = await self._client.scan(cursor, match=pattern, count=1000)
+            cursor, keys = reply
             found.extend(key.decode()[len(prefix) :] for key in keys)
             if cursor == 0:
                 return found, True
         return found, False
 
     def _owner_call(
-        self, pipe: Any, script: str, owner: str, held: Sequence[tuple[int, int]]  # noqa: ANN401 - redis-py has no type for it
+        self,
+        pipe: Any,  # noqa: ANN401 - redis-py has no type for a pipeline's commands
+        script: str,
+        owner: str,
+        held: Sequence[tuple[int, int]],
     ) -> None:
         keys = [partition_key(partition) for partition, _ in held]
         epochs = [epoch for _, epoch in held]
         pipe.execute_command("EVALSHA", _SHA[script], len(keys), *keys, owner, *epochs)
 
     async def _load_scripts(self) -> None:
-        """Load the scripts: at first, and whenever the store may have been restarted without them."""
+        """Load the scripts: at first, and whenever the store may have lost them in a restart."""
         for source in _SOURCES.values():
             await self._client.script_load(source)
         self._scripts_loaded = True
@@ -195,7 +200,7 @@ class RedisJournal:
         connection of one's own means that no late reply can ever meet another question.
         """
         if self._lane is None:
-            self._lane = self._client.connection_pool.make_connection()
+            self._lane = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         lane = self._lane
         try:
             async with self._reaching():

@@ -28,13 +28,13 @@ def of_server(server: Server, mail: Mail) -> Iterator[str]:
     if mail.smtp_url is None:
         yield (
             f"DOORWARD_HOST={server.host} is not loopback and DOORWARD_SMTP_URL is not set: mail "
-            "goes to the development mailbox, which answers on loopback only"
+            "is not sent, and the development mailbox is served on loopback only"
         )
     if not url and not server.hosted_domain:
         yield (
             f"DOORWARD_HOST={server.host} is not loopback and neither DOORWARD_PUBLIC_URL nor "
-            "DOORWARD_HOSTED_DOMAIN is set: a storefront without an origin has nothing that "
-            "links in its mails could start with"
+            "DOORWARD_HOSTED_DOMAIN is set: mails of a storefront without an origin of its own "
+            "name localhost"
         )
     if server.demo:
         yield (

@@ -100,7 +100,12 @@ class _Routes:
     def _dispatch(self, path: str, by_method: dict[str, _Handler]) -> _Handler:
         allowed = ", ".join(sorted(by_method))
         not_allowed = _endpoint_of(
-            Failure(405, "METHOD_NOT_ALLOWED", "This path has other methods.", headers={"Allow": allowed}),
+            Failure(
+                405,
+                "METHOD_NOT_ALLOWED",
+                "This path has other methods.",
+                headers={"Allow": allowed},
+            ),
             shape_of(path),
             self._system,
             self._addresses,

@@ -98,7 +98,7 @@ class Call:
         return given[0] if given else None
 
 
-class Malformed(Exception):  # noqa: N818 - becomes a refusal in the surface's own shape
+class Malformed(Exception):
     """A member of the body is missing or of the wrong type."""
 
     def __init__(self, param: str, rule: str) -> None:

@@ -18,9 +18,7 @@ async def seed_demo(system: System, folder: Path) -> str:
     """
     mark = folder / _MARK
     if not mark.exists():
-        document = StorefrontDocument(
-            display_name="Kopi Senja", published=True, accent="#8a4b2a"
-        )
+        document = StorefrontDocument(display_name="Kopi Senja", published=True, accent="#8a4b2a")
         await system.ask(SLUG, PutStorefront(document=document))
         mark.touch()
     return SLUG

@@ -30,12 +30,16 @@ class HostCollector(Collector):
         yield _counter("turns", "Turns run, repeats after a miss included", figures.turns)
         yield _counter("misses", "Records fetched because a turn missed them", figures.misses)
         yield _counter("failed_turns", "Turns that raised", figures.failed_turns)
-        yield _counter("overloads", "Messages refused because a mailbox was full", figures.overloads)
+        yield _counter(
+            "overloads", "Messages refused because a mailbox was full", figures.overloads
+        )
         yield _counter("flushes", "Flushes that ended", figures.flushes)
         yield _counter("flushes_unknown", "Flushes whose ending is unknown", figures.unknown)
         yield _counter("commits_refused", "Partition commits refused by the store", figures.fenced)
         yield _counter(
-            "rollbacks", "Times a partition was found to have gone back", self._system.ownership.rollbacks
+            "rollbacks",
+            "Times a partition was found to have gone back",
+            self._system.ownership.rollbacks,
         )
         refusals = CounterMetricFamily(
             "doorward_refusals", "Requests refused by a limit", labels=["rule"]

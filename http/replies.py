@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from doorward.actors.windows import Standing
+from doorward.http.edge.retry_after import whole_seconds
 
 SERVER: Final = "doorward"
 JSON_TYPE: Final = "application/json; charset=utf-8"
@@ -45,7 +46,9 @@ class Failure(NamedTuple):
 
 
 def response(
-    answer: Reply | Failure, body: Any, request_id: str  # noqa: ANN401 - any JSON value
+    answer: Reply | Failure,
+    body: Any,  # noqa: ANN401 - any JSON value
+    request_id: str,
 ) -> web.Response:
     """Make the HTTP response: JSON, never cached, never sniffed, with its request id.
 
@@ -76,5 +79,5 @@ def limit_headers(standing: Standing) -> dict[str, str]:
 
 
 def retry_headers(wait_ms: int) -> dict[str, str]:
-    """Tell when to come back: whole seconds, rounded up, at least one (RFC 9110 §10.2.3)."""
-    return {"Retry-After": str(max(1, -(-wait_ms // 1000)))}
+    """Tell when to come back."""
+    return {"Retry-After": whole_seconds(wait_ms)}

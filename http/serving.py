@@ -22,18 +22,18 @@ from doorward.actors.keyring import KEY_BYTES, Keyring
 from doorward.actors.ledger import Event
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.smtp import SmtpTransport
+from doorward.actors.redis_journal import RedisJournal
 from doorward.actors.store_connection import connect
 from doorward.actors.systems.embedded import EmbeddedSystem, Everyone, Wiring
-from doorward.actors.redis_journal import RedisJournal
 from doorward.actors.tokens import base64url
 from doorward.actors.turns import Place
 from doorward.config.settings import Settings
 from doorward.http.app import HEALTH, make_app
 from doorward.http.demo import seed_demo
 from doorward.http.edge.client_address import ClientAddress
+from doorward.http.edge.runner import EdgeRunner
 from doorward.http.metrics import make_metrics_app
 
-KEEPALIVE_SECONDS: Final = 75.0
 SHUTDOWN_SECONDS: Final = 10.0
 OPERATOR_KEY_FILE: Final = "operator.key"
 MASTER_KEY_FILE: Final = "master.key"
@@ -89,13 +89,18 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
         url=url,
         metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
         operator_key_path=None if settings.keys.operator_key else folder.path / OPERATOR_KEY_FILE,
-        mailbox_url=f"{url}/dev/mailbox" if mailbox and settings.server.listens_on_loopback else None,
+        mailbox_url=f"{url}/dev/mailbox"
+        if mailbox and settings.server.listens_on_loopback
+        else None,
         demo_slug=demo,
     )
 
 
 async def _open_system(
-    settings: Settings, folder: DataFolder, mailbox: DevelopmentMailbox | None, stack: AsyncExitStack
+    settings: Settings,
+    folder: DataFolder,
+    mailbox: DevelopmentMailbox | None,
+    stack: AsyncExitStack,
 ) -> EmbeddedSystem:
     client = await connect(settings.store, folder, stack)
     masters = (
@@ -126,7 +131,7 @@ async def _open_system(
             on_event=log_event,
             on_trouble=Troubles(),
             # Nobody else can reach the embedded store: the folder's lock is ours.
-            dead_owners=() if settings.store.redis_url else Everyone(),
+            dead_owners=None if settings.store.redis_url else Everyone(),
         )
     )
     stack.push_async_callback(system.close)
@@ -136,15 +141,12 @@ async def _open_system(
 async def _listen(
     app: web.Application, settings: Settings, addresses: ClientAddress, stack: AsyncExitStack
 ) -> int:
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, keepalive_timeout=KEEPALIVE_SECONDS
+    runner = EdgeRunner(
+        app, addresses=addresses, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.TCPSite(
-        runner, settings.server.host, settings.server.port, shutdown_timeout=SHUTDOWN_SECONDS
-    )
-    await site.start()
+    await web.TCPSite(runner, settings.server.host, settings.server.port, backlog=1024).start()
 
     def drain() -> None:
         app[HEALTH].draining = True
@@ -153,9 +155,7 @@ async def _listen(
     return int(runner.addresses[0][1])
 
 
-async def _listen_metrics(
-    system: EmbeddedSystem, settings: Settings, stack: AsyncExitStack
-) -> int:
+async def _listen_metrics(system: EmbeddedSystem, settings: Settings, stack: AsyncExitStack) -> int:
     runner = web.AppRunner(make_metrics_app(system), access_log=None, handle_signals=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -88,5 +88,7 @@ class Surface:
         if isinstance(error, Unavailable):
             headers = retry_headers(error.retry_after_seconds * 1000)
             return Failure(503, self.codes[503], "Not available now; try again.", headers=headers)
-        _log.error("request_failed", request_id=request_id, error=type(error).__name__, exc_info=error)
+        _log.error(
+            "request_failed", request_id=request_id, error=type(error).__name__, exc_info=error
+        )
         return Failure(500, self.codes[500], "Something went wrong here.")

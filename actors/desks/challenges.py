@@ -26,9 +26,7 @@ def open_challenge(turn: Turn, tallies: Tallies) -> Challenge | None:
     return challenge
 
 
-def issue(
-    turn: Turn, storefront: Storefront, tallies: Tallies, *, device: str | None
-) -> Challenge:
+def issue(turn: Turn, storefront: Storefront, tallies: Tallies, *, device: str | None) -> Challenge:
     """Return the challenge to mail: the live one while it has time left, else a fresh one.
 
     A resend that restarted the attempt count would refill the guess budget, so it never does.
@@ -64,9 +62,7 @@ def put_link(turn: Turn, storefront: Storefront, challenge: Challenge, email: st
     )
 
 
-def _links_only(
-    turn: Turn, storefront: Storefront, tallies: Tallies, device: str | None
-) -> bool:
+def _links_only(turn: Turn, storefront: Storefront, tallies: Tallies, device: str | None) -> bool:
     if turn.now_ms < tallies.email.links_until_ms:
         return True
     breaker = rules_of(storefront.policy).guesses_per_storefront

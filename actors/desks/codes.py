@@ -73,7 +73,9 @@ def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
     if challenge is None:
         tallies.write_volume(turn, tally)
     else:
-        tallies.write(turn, tallies.count_wrong_guess(tally, rules, policy_of(storefront), turn.now_ms))
+        tallies.write(
+            turn, tallies.count_wrong_guess(tally, rules, policy_of(storefront), turn.now_ms)
+        )
     return _sign_in_refused(turn, standing, message.caller.request_id)
 
 

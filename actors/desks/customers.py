@@ -35,7 +35,7 @@ def proven(turn: Turn, tally: Tallies, email: str) -> Customer:
 
 
 def update(
-    turn: Turn, customer: Customer, *, name: str | None | UnsetType, phone: str | None | UnsetType
+    turn: Turn, customer: Customer, *, name: str | UnsetType | None, phone: str | UnsetType | None
 ) -> Outcome:
     """Change a customer's name or phone; None clears, unset leaves, a bad value changes nothing."""
     if isinstance(name, str) and not _is_name(name):
@@ -60,6 +60,4 @@ def view(customer: Customer) -> CustomerView:
 
 
 def _is_name(name: str) -> bool:
-    return (
-        1 <= len(name) <= NAME_LENGTH and bool(name.strip()) and _CONTROL.search(name) is None
-    )
+    return 1 <= len(name) <= NAME_LENGTH and bool(name.strip()) and _CONTROL.search(name) is None

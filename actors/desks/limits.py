@@ -39,9 +39,7 @@ def rules_of(overrides: bytes) -> Rules:
     policy = effective_from_json(overrides)
     codes, verifications, guesses = policy.codes, policy.verifications, policy.guesses
     return Rules(
-        codes_per_storefront=Rule(
-            "codes.storefront", codes.per_storefront_per_minute, MINUTE_MS
-        ),
+        codes_per_storefront=Rule("codes.storefront", codes.per_storefront_per_minute, MINUTE_MS),
         codes_per_address=Rule("codes.address", codes.per_address_per_minute, MINUTE_MS),
         codes_per_email=(
             Rule("codes.email.minute", codes.per_email_per_minute, MINUTE_MS),
@@ -58,9 +56,7 @@ def rules_of(overrides: bytes) -> Rules:
             Rule("guesses.email.hour", guesses.per_email_per_hour, HOUR_MS),
             Rule("guesses.email.day", guesses.per_email_per_day, DAY_MS),
         ),
-        guesses_per_storefront=Rule(
-            "guesses.storefront", guesses.per_storefront_per_hour, HOUR_MS
-        ),
+        guesses_per_storefront=Rule("guesses.storefront", guesses.per_storefront_per_hour, HOUR_MS),
     )
 
 

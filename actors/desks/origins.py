@@ -33,7 +33,7 @@ def hosted_origin(place: Place, slug: str, hosted_domain: str) -> str:
 
 
 def is_secure(turn: Turn, storefront: Storefront, caller: Caller) -> bool:
-    """Tell whether cookies carry ``Secure`` and ``__Host-``: the scheme of the configured origin."""
+    """Tell whether cookies are ``Secure`` and ``__Host-``: by the configured origin's scheme."""
     origin = configured_origin(turn, storefront)
     if origin is None:
         return caller.scheme == "https"

@@ -219,9 +219,7 @@ def _is_web_url(text: str) -> bool:
         parts = urlsplit(text)
     except ValueError:
         return False
-    return (
-        parts.scheme in {"http", "https"} and bool(parts.hostname) and not _CONTROL.search(text)
-    )
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not _CONTROL.search(text)
 
 
 def _is_line(text: str) -> bool:

@@ -96,15 +96,9 @@ def count_code(tallies: Tallies, rules: Rules, now_ms: int) -> TooMany | tuple[T
         return standing
     return replace(
         tallies,
-        traffic=replace(
-            traffic, codes=windows.counted(traffic.codes, by_storefront, now_ms)
-        ),
-        address=replace(
-            address, codes=windows.counted(address.codes, by_address, now_ms)
-        ),
-        email=replace(
-            email, codes=windows.counted(email.codes, by_email[2], now_ms)
-        ),
+        traffic=replace(traffic, codes=windows.counted(traffic.codes, by_storefront, now_ms)),
+        address=replace(address, codes=windows.counted(address.codes, by_address, now_ms)),
+        email=replace(email, codes=windows.counted(email.codes, by_email[2], now_ms)),
     ), standing
 
 
@@ -131,9 +125,7 @@ def count_verification(
     ), standing
 
 
-def count_wrong_guess(
-    tallies: Tallies, rules: Rules, policy: Policy, now_ms: int
-) -> Tallies:
+def count_wrong_guess(tallies: Tallies, rules: Rules, policy: Policy, now_ms: int) -> Tallies:
     """Count a guess that was evaluated and wrong, wherever guesses are counted.
 
     The challenge is burned by its fifth, the email's codes give way to links once its hourly or
@@ -153,9 +145,7 @@ def count_wrong_guess(
     traffic = tallies.traffic
     return replace(
         tallies,
-        traffic=replace(
-            traffic, guesses=windows.counted(traffic.guesses, breaker, now_ms)
-        ),
+        traffic=replace(traffic, guesses=windows.counted(traffic.guesses, breaker, now_ms)),
         email=replace(
             email,
             challenge=replace(challenge, wrong=wrong, burned=burned),

@@ -48,7 +48,7 @@ class Everyone(Container[str]):
 class Wiring:
     """What an embedded system is made of.
 
-    ``dead_owners`` are hosts known to be dead beside those that the high-water file names.
+    ``dead_owners`` are hosts known to be dead; None: those that the high-water file names.
     """
 
     journal: Journal
@@ -60,7 +60,7 @@ class Wiring:
     lease_seconds: float
     on_event: Callable[[Event], None]
     on_trouble: Callable[[str, BaseException | None], None]
-    dead_owners: Container[str] = ()
+    dead_owners: Container[str] | None = None
     random: Random = os.urandom
 
 
@@ -71,7 +71,6 @@ class EmbeddedSystem:
         """Use ``open``."""
         self._wiring = wiring
         owner = secrets.token_hex(_OWNER_BYTES)
-        dead = wiring.dead_owners or frozenset(marks.owners)
         self._marks = marks.with_owner(owner)
         self._marks_written_at = 0.0
         self.ownership = Ownership(
@@ -80,7 +79,7 @@ class EmbeddedSystem:
             lease_seconds=wiring.lease_seconds,
             ticks=boot_seconds,
             clock=clock,
-            dead=dead,
+            dead=frozenset(marks.owners) if wiring.dead_owners is None else wiring.dead_owners,
         )
         self.ownership.expect(marks.marks)
         self.host = Host(

@@ -2,15 +2,14 @@
 
 Hooks used, all of them methods of ``asyncio.Protocol`` or documented on ``RequestHandler``:
 ``connection_made``, ``connection_lost``, ``data_received``, ``handle_error``. Of aiohttp's own
-attributes two are touched, both in ``__init__`` and nowhere else: ``_parser`` (replaced by one that
-frames strictly) and ``_messages`` (handed to it, to be counted).
+attributes two are touched: ``_parser`` is replaced, once, by one that frames strictly, and
+``_messages``, its queue, is counted.
 
 Deadlines are numbers that the server's sweeper compares, not timers: a request costs two readings
 of the clock.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
@@ -42,10 +41,18 @@ class EdgeConnection(web.RequestHandler):
     """What reads one socket, parses it and writes the answers.
 
     Attributes:
-        framed: The bodies of chunked messages, in order, until each is handled.
+        upgrade_seen: Whether a request on this connection asked for another protocol.
     """
 
-    __slots__ = ("_busy", "_deadline", "_door", "_transport", "_unfed", "_unsent", "framed")
+    __slots__ = (
+        "_deadline",
+        "_door",
+        "_request",
+        "_transport",
+        "_unfed",
+        "_unsent",
+        "upgrade_seen",
+    )
 
     def __init__(
         self,
@@ -56,7 +63,6 @@ class EdgeConnection(web.RequestHandler):
         **options: Any,  # noqa: ANN401 - as aiohttp takes them
     ) -> None:
         super().__init__(server, loop=loop, read_bufsize=_READ_BUFFER_BYTES, **options)
-        self.framed: deque[StreamReader] = deque()
         # auto_decompress is off: an encoded body is refused, so nothing may ever inflate it.
         parser = HttpRequestParser(
             self,
@@ -68,14 +74,14 @@ class EdgeConnection(web.RequestHandler):
             payload_exception=web.RequestPayloadError,
             auto_decompress=False,
         )
-        strict = FramedParser(cast("Parser", parser), waiting=self._messages, framed=self.framed)
-        self._parser = cast("Any", strict)
+        self._parser = cast("Any", FramedParser(cast("Parser", parser), self))
         self._door = door
         self._transport: asyncio.Transport | None = None  # kept until it is really gone
         self._deadline = door.clock() + door.head_seconds
-        self._busy = False  # a request is being handled
+        self._request: web.BaseRequest | None = None  # the one that is being handled
         self._unfed = False  # the next byte that arrives begins a head
         self._unsent = 0
+        self.upgrade_seen = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start, or end at once where the address has too many connections already."""
@@ -100,17 +106,30 @@ class EdgeConnection(web.RequestHandler):
             self._deadline = self._door.clock() + self._door.head_seconds
         super().data_received(data)
 
-    def begin(self) -> None:
-        """Note that a request is being handled: no deadline of the edge applies."""
-        self._busy = True
+    def begin(self, request: web.BaseRequest) -> None:
+        """Note that a request is handled from now on: no deadline of the edge applies."""
+        self._request = request
         self._unfed = False
 
-    def end(self, content: StreamReader) -> None:
-        """Note that a request is handled; ``content`` is its body, perhaps not read."""
-        self._busy = False
-        # What still arrives of a body that nobody reads begins no head.
-        self._unfed = content.is_eof()
+    def end(self) -> None:
+        """Note that the request is handled; the idle time begins."""
+        self._request = None
+        self._unfed = True
         self._deadline = self._door.clock() + self._door.idle_seconds
+
+    def waiting(self) -> int:
+        """Count the messages that are parsed but not handled."""
+        return len(self._messages)
+
+    def newest_body(self) -> StreamReader | None:
+        """Tell the body of the newest message, if there was one."""
+        if self._messages:
+            return self._messages[-1][1]
+        return self._request.content if self._request is not None else None
+
+    def note_upgrade(self) -> None:
+        """Hear that a message asks for another protocol."""
+        self.upgrade_seen = True
 
     def is_overdue(self, now: float) -> bool:
         """Tell whether this connection has had its time.
@@ -122,7 +141,7 @@ class EdgeConnection(web.RequestHandler):
         if now < self._deadline or transport is None:
             return False
         unsent = transport.get_write_buffer_size()
-        if (self._busy and not unsent) or (unsent and unsent != self._unsent):
+        if (self._request is not None and not unsent) or (unsent and unsent != self._unsent):
             self._unsent = unsent
             self._deadline = now + self._door.idle_seconds
             return False

@@ -12,18 +12,18 @@ what follows a head that announces chunks goes through a ``ChunkSieve``.
 How the end of such a head is found. ``chunked`` is looked for in what arrives, and input is cut at
 the first empty line after that word. Heads end at their first empty line (the parser takes CRLF
 only), so if the piece that ends there made the parser announce a chunked message, its head ended
-just there and chunks begin. A chunked message that is not found so (``CHUNKED``, which nobody
-writes) is missing in ``framed``: ``ambiguity`` answers it with 400, as the last of its connection.
+just there and chunks begin. A chunked message announced anywhere else (``CHUNKED``, which nobody
+writes) is refused like one that cannot be parsed.
 """
 
-from collections import deque
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMessage
 
+from doorward.http.edge.ambiguity import is_ambiguous
 from doorward.http.edge.chunks import BadChunk, ChunkSieve
 
 Message = tuple[RawRequestMessage, StreamReader]
@@ -38,6 +38,7 @@ _WORD: Final = b"chunked"
 _INSIDE_WORD: Final = frozenset(_WORD[1:])
 _HEAD_END: Final = b"\r\n\r\n"
 _NOTHING: Final[Parsed] = ((), False, b"")
+_AMBIGUOUS: Final = "ambiguous"
 
 
 class Parser(Protocol):
@@ -56,6 +57,19 @@ class Parser(Protocol):
         """Hear whether an upgrade was taken."""
 
 
+class Owner(Protocol):
+    """What is asked of the connection."""
+
+    def waiting(self) -> int:
+        """Count the messages that are parsed but not handled."""
+
+    def newest_body(self) -> StreamReader | None:
+        """Tell the body of the newest message, if there was one."""
+
+    def note_upgrade(self) -> None:
+        """Hear that a message asks for another protocol."""
+
+
 class FramedParser:
     """Stands between aiohttp's protocol and its parser; one per connection."""
 
@@ -64,31 +78,22 @@ class FramedParser:
         "_at",
         "_broken",
         "_calm",
-        "_framed",
         "_halted",
         "_head_ends",
+        "_owner",
         "_parser",
-        "_payload",
         "_rest",
         "_seeking",
         "_sieve",
-        "_waiting",
+        "_sifted",
         "message_consumed",
         "set_upgraded",
     )
 
-    def __init__(self, parser: Parser, *, waiting: Sized, framed: deque[StreamReader]) -> None:
-        """Wrap ``parser``, which must have no limit on waiting messages.
-
-        Args:
-            parser: aiohttp's.
-            waiting: The protocol's queue of messages that are parsed but not handled.
-            framed: Gets the body of every chunked message that was framed here, in order.
-        """
+    def __init__(self, parser: Parser, owner: Owner) -> None:
+        """Wrap ``parser``, which must have no limit on waiting messages."""
         self._parser = parser
-        self._waiting = waiting
-        self._framed = framed
-        self._payload: StreamReader | None = None  # the body of the newest message
+        self._owner = owner
         self._calm = True  # nothing below is under way
         self._broken = False
         self._rest, self._at = b"", 0  # what is not fed yet, and from where on
@@ -99,6 +104,7 @@ class FramedParser:
         self._head_ends = False  # the last piece ended with the empty line after the word
         self._announced: Message | None = None  # the newest message of the last piece
         self._sieve: ChunkSieve | None = None
+        self._sifted: StreamReader | None = None  # the body that goes through the sieve
         self.message_consumed: Callable[[], None] = parser.message_consumed
         self.set_upgraded: Callable[[bool], None] = parser.set_upgraded
 
@@ -127,11 +133,15 @@ class FramedParser:
             if len(data) > _SLICE_BYTES or _WORD in data or data[0] in _INSIDE_WORD:
                 return self._feed_carefully(data)
             parsed: Parsed = self._parser.feed_data(data)
+            for message, _ in parsed[0]:
+                # Chunks whose head was not found beforehand: where they end is not known.
+                if message.chunked or is_ambiguous(message):
+                    raise BadHttpMessage(_AMBIGUOUS)
+                if message.upgrade:
+                    self._owner.note_upgrade()
         except HttpProcessingError:
             self._break_off()
             raise
-        if parsed[0]:
-            self._payload = parsed[0][-1][1]
         return parsed
 
     def _feed_carefully(self, data: bytes) -> Parsed:
@@ -144,9 +154,8 @@ class FramedParser:
             self._halted = False
             parsed, upgraded, tail = self._parser.feed_data(piece)
             if parsed:
+                self._judge(parsed)
                 messages += parsed
-                self._announced = parsed[-1]
-                self._payload = parsed[-1][1]
             if upgraded:
                 return messages, True, tail + self._forget()
             if self._halted:
@@ -157,6 +166,16 @@ class FramedParser:
         )
         return messages, False, b""
 
+    def _judge(self, messages: Sequence[Message]) -> None:
+        for message, _ in messages:
+            if message.chunked and not self._head_ends:
+                raise BadHttpMessage(_AMBIGUOUS)
+            if is_ambiguous(message):
+                raise BadHttpMessage(_AMBIGUOUS)
+            if message.upgrade:
+                self._owner.note_upgrade()
+        self._announced = messages[-1]
+
     def _take(self, data: bytes) -> None:
         # The word may have begun in what was fed before.
         if data and not self._rest and self._seeking is None and data[0] in _INSIDE_WORD:
@@ -165,7 +184,7 @@ class FramedParser:
 
     def _may_go_on(self, found: int) -> bool:
         # What the parser holds goes first: the reader of that body has asked for it.
-        return self._halted or (bool(self._rest) and len(self._waiting) + found < _WAITING_MAX)
+        return self._halted or (bool(self._rest) and self._owner.waiting() + found < _WAITING_MAX)
 
     def _next_piece(self) -> bytes:
         self._announced = None
@@ -211,25 +230,25 @@ class FramedParser:
         elif self._head_ends:
             self._head_ends = False
             if self._announced is not None and self._announced[0].chunked:
-                self._sieve = ChunkSieve()
-                self._framed.append(self._announced[1])
+                self._sieve, self._sifted = ChunkSieve(), self._announced[1]
 
     def _leave_chunks(self) -> None:
-        if self._payload is None or not self._payload.is_eof():
+        if self._sifted is None or not self._sifted.is_eof():
             raise BadHttpMessage("sieve and parser disagree about where a body ends")
-        self._sieve = None
+        self._sieve = self._sifted = None
 
     def _forget(self) -> bytes:
         """Hand back what is not fed: another protocol may follow, or this one begin anew."""
         rest = self._rest[self._at :]
         self._rest, self._at = b"", 0
-        self._seeking, self._sieve, self._head_ends, self._calm = None, None, False, True
+        self._seeking, self._sieve, self._sifted = None, None, None
+        self._head_ends, self._calm = False, True
         return rest
 
     def _break_off(self) -> None:
         self._broken, self._calm = True, False
         self._rest, self._at = b"", 0
-        body = self._payload
+        body = self._owner.newest_body()
         if body is not None and not body.is_eof():
             body.set_exception(web.RequestPayloadError("the framing is wrong"))
             body.feed_eof()

@@ -14,7 +14,6 @@ from typing import Any, Final
 from aiohttp import hdrs, web
 
 from doorward.http.edge import last_resort, request_ids
-from doorward.http.edge.ambiguity import is_ambiguous
 from doorward.http.edge.client_address import LOCAL, ClientAddress
 from doorward.http.edge.connections import EdgeConnection
 
@@ -134,21 +133,21 @@ class EdgeServer(web.Server):
             self.sweep()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection: EdgeConnection = request.protocol  # type: ignore[assignment] # from __call__
-        connection.begin()
+        connection: EdgeConnection = request.protocol  # type: ignore[assignment] # see __call__
+        connection.begin(request)
         try:
-            if is_ambiguous(request, connection.framed):
-                return last_resort.last_answer(400, request_ids.of(request))
             response = await self._handler(request)
         except web.HTTPException as escaped:
             return last_resort.instead_of(escaped, request_ids.of(request))
         finally:
-            connection.end(request.content)
-        headers = response.headers
-        if hdrs.SERVER not in headers:
-            headers[hdrs.SERVER] = last_resort.SERVER
+            connection.end()
+        if hdrs.SERVER not in response.headers:
+            response.headers[hdrs.SERVER] = last_resort.SERVER
+        # A refusal that says it closes (``EdgeError.headers``) does, whoever renders it.
+        if response.status >= 400 and response.headers.get(hdrs.CONNECTION) == "close":  # noqa: PLR2004
+            response.force_close()
         # aiohttp's parser drops what follows a request for another protocol in the same segment;
-        # what came after that would be read as the beginning of a request.
-        if hdrs.UPGRADE in request.headers or headers.get(hdrs.CONNECTION) == "close":
+        # what comes after that could be taken for the beginning of a request.
+        if connection.upgrade_seen and hdrs.UPGRADE in request.headers:
             response.force_close()
         return response

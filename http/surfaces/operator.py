@@ -188,16 +188,16 @@ def page_of(call: Call) -> tuple[int, str]:
         Malformed: When either is not of its form.
     """
     limit, cursor = call.query("limit"), call.query("cursor") or ""
-    if limit is not None and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= PAGE_MAX):
+    if limit is not None and not (
+        limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= PAGE_MAX
+    ):
         raise Malformed("limit", f"must be 1 to {PAGE_MAX}")
     if cursor and not is_slug(cursor):
         raise Malformed("cursor", "must be a cursor from an earlier answer")
     return int(limit or PAGE), cursor
 
 
-async def _ask(
-    call: Call, system: System, message: Callable[[], Any]
-) -> Outcome:
+async def _ask(call: Call, system: System, message: Callable[[], Any]) -> Outcome:
     slug = call.request.match_info["slug"]
     return await system.ask(slug, message()) if is_slug(slug) else NotFound()
 

@@ -65,8 +65,8 @@ class LinkProof(msgspec.Struct, rename="camel"):
 class Profile(msgspec.Struct, rename="camel"):
     """Body of ``PATCH me``."""
 
-    name: str | None | UnsetType = UNSET
-    phone: str | None | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    phone: str | UnsetType | None = UNSET
     storefront_slug: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""The sandbox calls of the merchant surface: captured mail and a clock of one's own (contract §6)."""
+"""The merchant surface's sandbox calls: captured mail, a clock of one's own (contract §6)."""
 
 from typing import Any, Final
 
@@ -47,9 +47,7 @@ class ClockBody(msgspec.Struct, rename="camel"):
 async def read_mail(call: Call, system: System) -> Reply | Failure:
     """Read captured mail, oldest first."""
     digest = tokens.digest(bearer(call))
-    message = ReadMail(
-        key_digest=digest, to=_to(call), after=_after(call), limit=_limit(call)
-    )
+    message = ReadMail(key_digest=digest, to=_to(call), after=_after(call), limit=_limit(call))
     outcome = await _ask(call, system, message)
     if isinstance(outcome, MailList):
         return Reply(200, {"items": [_item(mail) for mail in outcome.items]})
@@ -82,9 +80,7 @@ async def _ask(call: Call, system: System, message: Request) -> Outcome:
     partition = shard_of_key(key)
     if partition is None or not key.startswith("sk_"):
         return KeyRefused()
-    owner = await system.ask(
-        shared_name(partition), FindKey(key_digest=tokens.digest(key))
-    )
+    owner = await system.ask(shared_name(partition), FindKey(key_digest=tokens.digest(key)))
     return await system.ask(owner.slug, message) if isinstance(owner, KeyFound) else KeyRefused()
 
 

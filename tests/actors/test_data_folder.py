@@ -1,4 +1,6 @@
 import base64
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -108,6 +110,27 @@ def test_a_subfolder_others_may_write_in_is_refused(tmp_path: Path) -> None:
 
     with DataFolder.open(tmp_path) as folder, pytest.raises(ConfigurationError, match="0770"):
         folder.subfolder("redis")
+
+
+def test_a_subfolder_that_cannot_be_made_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "redis").write_text("not a folder")
+
+    with DataFolder.open(tmp_path) as folder, pytest.raises(ConfigurationError) as refusal:
+        folder.subfolder("redis")
+
+    assert refusal.value.value == str(tmp_path / "redis")
+
+
+def test_a_disk_that_cannot_lock_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(lock_fd: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+
+    with pytest.raises(ConfigurationError, match="cannot be locked: No locks available"):
+        DataFolder.open(tmp_path)
 
 
 def test_a_secret_is_made_once_and_read_afterwards(tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 import redis.asyncio as aioredis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from doorward.actors.errors import StoreRefused, StoreUnreachable
 from doorward.actors.journal import Bid, Claim, Commit, Ending, Journal, Operation, Taken
@@ -24,6 +22,7 @@ from doorward.actors.partitions import (
 from doorward.actors.redis_journal import WRITES_PER_CALL, RedisJournal
 from tests.actors.simulation.model_journal import ModelJournal, Work
 from tests.actors.simulation.model_store import ModelStore, Row
+from tests.actors.store_client import client_of
 
 ALPHA = partition_of("alpha")
 BRAVO = partition_of("bravo")
@@ -82,10 +81,6 @@ class RedisBench:
     async def now_ms(self) -> int:
         seconds, micros = await self.client.time()
         return int(seconds * 1000 + micros // 1000)
-
-
-def client_of(socket: Path) -> "aioredis.Redis":
-    return aioredis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0))
 
 
 @pytest_asyncio.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from redis import exceptions
 
+from doorward.actors import redis_child
 from doorward.actors.data_folder import DataFolder
-from doorward.actors.errors import StoreRefused
 from doorward.actors.redis_child import ChildReport, Phase, RedisChild
 from doorward.actors.redis_home import Fsync
 from doorward.actors.redis_lock import RedisLock
@@ -79,15 +80,11 @@ def pid_of(child: RedisChild) -> int:
 
 
 async def kill_and_wait(child: RedisChild, reports: Reports) -> ChildReport:
-    seen = len(reports.seen)
+    before = child.report.restarts
     os.kill(pid_of(child), signal.SIGKILL)
-    return await reports.until(lambda report: report.phase is Phase.READY, after=seen)
-
-
-def append_only_file(path: Path) -> Path:
-    files = [*path.glob("redis/appendonlydir/*.incr.aof"), *path.glob("redis/appendonly.aof")]
-    assert len(files) == 1
-    return files[0]
+    return await reports.until(
+        lambda report: report.phase is Phase.READY and report.restarts > before
+    )
 
 
 @EACH_PROGRAM
@@ -161,6 +158,33 @@ async def test_a_child_killed_again_and_again_comes_back_each_time(tmp_path: Pat
                 assert (await kill_and_wait(child, reports)).restarts == turn + 1
 
         assert await ask(child, "GET", "dw:turns") == b"4"
+
+
+async def test_a_child_that_answered_for_a_while_comes_back_without_delay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_child, "_STEADY_SECONDS", 0.0)
+    monkeypatch.setattr(redis_child, "_RESTART_DELAYS_SECONDS", (0.0, WAIT_SECONDS * 2.0))
+    reports = Reports()
+    async with running(tmp_path, reports=reports) as child:
+        for turn in range(3):
+            assert (await kill_and_wait(child, reports)).restarts == turn + 1
+
+
+async def test_a_child_that_dies_as_soon_as_it_answers_is_restarted_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_child, "_RESTART_DELAYS_SECONDS", (0.0, WAIT_SECONDS * 2.0))
+    reports = Reports()
+    async with running(tmp_path, reports=reports) as child:
+        await kill_and_wait(child, reports)
+        os.kill(pid_of(child), signal.SIGKILL)
+        await reports.until(lambda report: report.phase is Phase.DOWN and report.restarts == 1)
+
+        async with child.client(timeout_seconds=0.2) as client:
+            with pytest.raises(exceptions.ConnectionError):
+                await client.ping()
+    assert child.report.restarts == 1
 
 
 async def test_a_client_sends_everything_once(tmp_path: Path) -> None:
@@ -286,77 +310,6 @@ async def test_a_deep_folder_works(tmp_path: Path, program: RedisProgram) -> Non
 
         assert await ask(child, "GET", "dw:kept") == b"yes"
     assert len(os.fsencode(deep)) > 300
-
-
-@EACH_PROGRAM
-async def test_a_commit_cut_short_is_dropped_and_the_rest_kept(
-    tmp_path: Path, program: RedisProgram
-) -> None:
-    async with running(tmp_path, program) as child:
-        await ask(child, "SET", "dw:kept", "yes")
-    with append_only_file(tmp_path).open("ab") as file:
-        file.write(b"*3\r\n$3\r\nSET\r\n$6\r\ndw:cu")
-
-    async with running(tmp_path, program) as child:
-        assert await ask(child, "GET", "dw:kept") == b"yes"
-        assert await ask(child, "EXISTS", "dw:cu") == 0
-
-
-@EACH_PROGRAM
-async def test_a_corrupt_file_is_refused_with_the_servers_last_words(
-    tmp_path: Path, program: RedisProgram
-) -> None:
-    async with running(tmp_path, program) as child:
-        await ask(child, "SET", "dw:kept", "yes")
-    file = append_only_file(tmp_path)
-    damaged = file.read_bytes().replace(b"\r\n", b"\n\n", 1) + b"*1\r\n$4\r\nPING\r\n"
-    file.write_bytes(damaged)
-
-    with pytest.raises(StoreRefused, match="Bad file format") as refusal:
-        async with running(tmp_path, program):
-            pytest.fail("it started")
-
-    assert "ended with status 1 before it answered" in str(refusal.value)
-    assert file.read_bytes() == damaged
-    assert RedisLock(tmp_path / "redis").is_free()
-
-
-async def test_a_newer_program_takes_over_the_data_of_an_older_one(tmp_path: Path) -> None:
-    async with running(tmp_path, FROM_WHEEL) as child:
-        await ask(child, "SET", "dw:kept", "yes")
-
-    async with running(tmp_path, NEWEST) as child:
-        assert await ask(child, "GET", "dw:kept") == b"yes"
-    assert (tmp_path / "redis" / "written-by").read_text() == f"{NEWEST.release}\n"
-
-
-async def test_an_older_program_does_not_open_the_data_of_a_newer_one(tmp_path: Path) -> None:
-    async with running(tmp_path, NEWEST):
-        pass
-    older = FROM_WHEEL._replace(version=(6, 1, 0))
-
-    with pytest.raises(StoreRefused, match=r"written by redis .* cannot be trusted to read it"):
-        async with running(tmp_path, older):
-            pytest.fail("it started")
-
-
-@EACH_PROGRAM
-async def test_loading_is_waited_for_and_told(tmp_path: Path, program: RedisProgram) -> None:
-    count = 400_000
-    commands = "".join(
-        f"*3\r\n$3\r\nSET\r\n$9\r\ndw:{number:06}\r\n$6\r\n{number:06}\r\n"
-        for number in range(count)
-    )
-    (tmp_path / "redis").mkdir(mode=0o700)
-    (tmp_path / "redis" / "appendonly.aof").write_text(commands)
-    reports = Reports()
-
-    async with running(tmp_path, program, reports=reports) as child:
-        assert await ask(child, "DBSIZE") == count
-        assert await ask(child, "GET", f"dw:{count - 1:06}") == b"399999"
-
-    assert Phase.LOADING in reports.phases()
-    assert all("% loaded" in told.detail for told in reports.seen if told.phase is Phase.LOADING)
 
 
 def test_it_works_on_uvloop_as_well(tmp_path: Path) -> None:

@@ -67,18 +67,19 @@ async def store(settings: dict[str, str], **login: str) -> AsyncIterator[aioredi
 class Answers:
     """A store that answers INFO as told, for what no server at hand would say."""
 
-    def __init__(self, **info: object) -> None:
+    def __init__(self, *, config: Exception | None = None, **info: object) -> None:
         self._info = {"redis_version": "7.0.15", "role": "master", **info}
+        self._config = config or exceptions.ResponseError("unknown command 'CONFIG'")
 
     async def info(self) -> dict[str, object]:
         return self._info
 
     async def config_get(self, name: str) -> dict[str, str]:
-        raise exceptions.ResponseError(f"unknown command 'CONFIG' ({name})")
+        raise self._config
 
 
-def answering(**info: object) -> aioredis.Redis:
-    return cast("aioredis.Redis", Answers(**info))
+def answering(*, config: Exception | None = None, **info: object) -> aioredis.Redis:
+    return cast("aioredis.Redis", Answers(config=config, **info))
 
 
 async def test_a_store_that_persists_and_never_evicts_is_accepted() -> None:
@@ -210,6 +211,12 @@ async def test_a_store_that_is_not_there_is_unreachable_and_not_refused() -> Non
 async def test_a_store_that_is_loading_is_unreachable_and_not_refused() -> None:
     with pytest.raises(StoreUnreachable, match="still loading"):
         await check_store(answering(loading=1), allow_volatile=False, embedded=False)
+
+
+@pytest.mark.parametrize("loss", [exceptions.ConnectionError(), exceptions.TimeoutError()])
+async def test_a_store_lost_while_it_is_looked_at_is_unreachable(loss: Exception) -> None:
+    with pytest.raises(StoreUnreachable):
+        await check_store(answering(config=loss), allow_volatile=False, embedded=False)
 
 
 @pytest.mark.parametrize("version", ["6.0.16", "5.0.7", "unknown"])

@@ -52,6 +52,7 @@ def test_a_rendered_mail_prints_nothing_of_what_it_says(make_mail: MakeMail) -> 
         ("origin", "javascript://alpha.example"),
         ("origin", "https://alpha.example\n"),
         ("link", "https://evil.test/s/alpha"),
+        ("link", "https://evils.example/s/alpha"),
         ("link", "https://alpha.example.evil.test/s"),
         ("link", "https://alpha.example@evil.test/s"),
         ("link", "https://alpha.example:444/s"),

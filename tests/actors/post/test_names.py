@@ -21,6 +21,7 @@ HOSTILE = st.text(
 @example("\ud800")
 @example(" " * 300)
 @example("x" * 300)
+@example("x " * 60)
 @example("=\u200b?utf-8?q?a?=")
 def test_any_name_becomes_one_harmless_line(name: str) -> None:
     shown = shown_name(name, "alpha")
