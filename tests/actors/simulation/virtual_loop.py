@@ -43,7 +43,7 @@ class Due(asyncio.TimerHandle):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Runs everything in one order. ``watch`` is called whenever time is about to move."""
+    """Runs everything in one order. ``watch`` is called before and after time moves."""
 
     def __init__(self, *, start_seconds: float = 10_000.0) -> None:
         super().__init__()
@@ -117,6 +117,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if not self._queue:
             self.watch()
             self._pass_time()
+            self.watch()
         self._gather_due()
         for _ in range(len(self._queue)):
             due = self._queue.popleft()

@@ -1,0 +1,221 @@
+"""What the store has committed, seen from inside it, and what must hold of that alone.
+
+The history watches every commit as the store decides it. It trusts nobody: whether a write was
+entitled is judged here again, from the takes it saw.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from doorward.actors import tokens
+from doorward.actors.journal import Commit, Ending
+from doorward.actors.keyring import Keyring
+from doorward.actors.records import Email, MailJob, decode, decode_job
+from tests.actors.simulation.model_store import ModelStore, Row
+
+Mailbox = tuple[str, str]
+"""A slug and an email."""
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+CODES: Final = ((3, MINUTE_MS), (10, HOUR_MS), (20, DAY_MS))
+GUESSES: Final = ((10, HOUR_MS), (30, DAY_MS))
+WRONG_PER_CODE: Final = 5
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass
+class Issued:
+    """A challenge that was committed, and what became of it (by event number)."""
+
+    id: bytes
+    mailbox: Mailbox
+    has_code: bool
+    expires_at_ms: int
+    issued: int
+    wrong: int = 0
+    burned: int | None = None
+    replaced: int | None = None
+    dead: int | None = None
+    accepted: int = 0
+    code: str = ""
+    token: str = ""
+
+    def possibly_open(self, since: int, *, now_ms: int) -> bool:
+        """Tell whether it could be answered throughout since event ``since`` until ``now_ms``."""
+        return now_ms < self.expires_at_ms and all(
+            event is None for event in (self.burned, self.replaced, self.dead)
+        )
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """A mail job that was committed."""
+
+    job: MailJob
+    partition: int
+    seq: int
+
+
+@dataclass(frozen=True)
+class Guessed:
+    """A wrong guess that was committed."""
+
+    at_ms: int
+    partition: int
+    seq: int
+
+
+class History:
+    """Watches a store."""
+
+    def __init__(self, store: ModelStore, keyring: Keyring, mailboxes: list[Mailbox]) -> None:
+        self._store = store
+        self._keyring = keyring
+        self._by_name = {(slug, tokens.email_id(email)): (slug, email) for slug, email in mailboxes}
+        self._holders: dict[int, tuple[int, str]] = {}
+        self._current: dict[Mailbox, Issued] = {}
+        self.issued: dict[bytes, Issued] = {}
+        self.mailed: dict[str, Mailed] = {}
+        self.guesses: dict[Mailbox, list[Guessed]] = {mailbox: [] for mailbox in mailboxes}
+        self.events = 0
+        self.applied = 0
+        self.refused = 0
+        store.watchers.append(self)
+
+    def tick(self) -> int:
+        """Number the next event."""
+        self.events += 1
+        return self.events
+
+    def taken(self, owner: str, partition: int, row: Row) -> None:
+        self._holders[partition] = (row.epoch, owner)
+
+    def committed(self, commit: Commit, ending: Ending, before: Row) -> None:
+        if ending is not Ending.COMMITTED or before.seq == commit.seq:
+            self.refused += ending is not Ending.COMMITTED
+            return
+        self.applied += 1
+        if self._holders.get(commit.partition) != (commit.epoch, commit.owner):
+            raise Violation(f"stale-epoch write accepted from {commit.owner}")
+        event = self.tick()
+        for what, key, value, _ in commit.operations:
+            if what == "s" and key.split(":")[3] == Email.kind:
+                record = decode(Email.kind, value)
+                assert isinstance(record, Email)
+                _, _, slug, _, name = key.split(":")
+                self._email(self._by_name[slug, name], record, event, commit)
+        for what, _, value, _ in commit.operations:
+            if what == "m":
+                self._mail(decode_job(value), commit)
+
+    def went_back(self, burned: list[int]) -> None:
+        """Follow a store that was put back; in ``burned`` partitions the loss will be noticed."""
+        event = self.tick()
+        self._holders = {p: (row.epoch, row.owner) for p, row in self._store.image.rows.items()}
+        self.mailed = {name: mail for name, mail in self.mailed.items() if self._kept(mail)}
+        for mailbox, found in self.guesses.items():
+            self.guesses[mailbox] = [guess for guess in found if self._kept(guess)]
+        self._current.clear()
+        for mailbox, record in self._emails():
+            if record.challenge is not None:
+                known = self._current[mailbox] = self.issued[record.challenge.id]
+                known.wrong, known.burned, known.replaced = record.challenge.wrong, None, None
+                known.accepted = 0
+        for known in self.issued.values():
+            if partition_of_mailbox(known.mailbox) in burned:
+                known.dead = event
+
+    def answering(self, mailbox: Mailbox, *, code: str = "", token: str = "") -> Issued | None:
+        """Find the newest challenge of a mailbox that this answers."""
+        return next(
+            (
+                issued
+                for issued in reversed(self.issued.values())
+                if issued.mailbox == mailbox
+                and ((code and issued.code == code) or (token and issued.token == token))
+            ),
+            None,
+        )
+
+    def codes_between(self, mailbox: Mailbox, after_ms: int, until_ms: int) -> int:
+        """Count the mails committed to a mailbox in ``(after, until]``."""
+        return sum(
+            after_ms < mail.job.sent_at_ms <= until_ms
+            for mail in self.mailed.values()
+            if (mail.job.slug, mail.job.to) == mailbox
+        )
+
+    def _email(self, mailbox: Mailbox, record: Email, event: int, commit: Commit) -> None:
+        challenge, before = record.challenge, self._current.get(mailbox)
+        if before is not None and (challenge is None or challenge.id != before.id):
+            self._current.pop(mailbox).replaced = event
+            if challenge is None:
+                before.accepted += 1
+                if before.accepted > 1:
+                    raise Violation(f"a challenge of {mailbox} was accepted twice")
+        if challenge is None:
+            return
+        known = self.issued.get(challenge.id)
+        if known is None:
+            known = self.issued[challenge.id] = Issued(
+                challenge.id, mailbox, challenge.has_code, challenge.expires_at_ms, event
+            )
+        elif known is not before:
+            raise Violation(f"a replaced challenge of {mailbox} came back")
+        self._current[mailbox] = known
+        if challenge.wrong < known.wrong or (known.burned and not challenge.burned):
+            raise Violation(f"the attempts at a code of {mailbox} were counted anew")
+        if challenge.wrong > WRONG_PER_CODE:
+            raise Violation(f"{challenge.wrong} wrong guesses at one code of {mailbox}")
+        guess = Guessed(commit.at_ms, commit.partition, commit.seq)
+        self.guesses[mailbox] += [guess] * (challenge.wrong - known.wrong)
+        known.wrong = challenge.wrong
+        if challenge.burned and known.burned is None:
+            known.burned = event
+
+    def _mail(self, job: MailJob, commit: Commit) -> None:
+        mailbox, sent_ms = (job.slug, job.to), job.sent_at_ms
+        if job.id in self.mailed:
+            raise Violation(f"a mail was committed twice to {mailbox}")
+        self.mailed[job.id] = Mailed(job, commit.partition, commit.seq)
+        known = self.issued.get(job.challenge_id)
+        if known is None:
+            raise Violation(f"a mail to {mailbox} speaks of a challenge that nobody committed")
+        if job.has_code:
+            known.code = self._keyring.code(job.key_id, job.life, job.challenge_id)
+        else:
+            known.token = self._keyring.link_token(job.key_id, job.life, job.challenge_id)
+        for limit, window_ms in CODES:
+            if self.codes_between(mailbox, sent_ms - window_ms, sent_ms) > limit:
+                raise Violation(f"more than {limit} codes to {mailbox} in {window_ms} ms")
+        for limit, window_ms in GUESSES if job.has_code else ():
+            spent = sum(g.at_ms > sent_ms - window_ms for g in self.guesses[mailbox])
+            # Guesses of this very commit may have come after the mail's turn.
+            later = sum(g.seq == commit.seq for g in self.guesses[mailbox])
+            if spent - later >= limit:
+                raise Violation(f"a code went to {mailbox} after {spent} wrong guesses")
+
+    def _emails(self) -> Iterator[tuple[Mailbox, Email]]:
+        for key in list(self._store.image.records):
+            _, _, slug, kind, name = key.split(":", 4)
+            stored = self._store.get(key) if kind == Email.kind else None
+            if stored is not None:
+                record = decode(kind, stored)
+                assert isinstance(record, Email)
+                yield self._by_name[slug, name], record
+
+    def _kept(self, trace: Mailed | Guessed) -> bool:
+        return trace.seq <= self._store.row(trace.partition).seq
+
+
+def partition_of_mailbox(mailbox: Mailbox) -> int:
+    """Tell which partition a mailbox is in."""
+    from doorward.actors.partitions import partition_of
+
+    return partition_of(mailbox[0])
