@@ -145,7 +145,7 @@ class Host:
         try:
             if self._ownership.renewal_due():
                 self._forget(await self._ownership.renew())
-            if self._intake and self._ownership.missing():
+            if self._intake and self._ownership.wants_more():
                 taken = await self._ownership.acquire()
                 self._forget(taken)
                 if taken:

@@ -12,6 +12,8 @@ from doorward.actors.errors import Overloaded
 from doorward.actors.messages import Outcome, Request
 
 ROUND: Final = 16
+STOREFRONTS: Final = 32
+"""Bounds the memory of all mailboxes together: as if so many storefronts were at their limit."""
 
 
 class Ask:
@@ -43,7 +45,7 @@ class Mailboxes:
     """The mailboxes of a host."""
 
     def __init__(self, *, limit: int) -> None:
-        """Hold at most ``limit`` messages per storefront."""
+        """Hold at most ``limit`` messages per storefront, and ``STOREFRONTS`` times that in all."""
         self._limit = limit
         self._boxes: dict[str, deque[Ask]] = {}
         self._waiting: deque[str] = deque()
@@ -53,8 +55,10 @@ class Mailboxes:
         """Queue a message.
 
         Raises:
-            Overloaded: When the storefront's mailbox is full.
+            Overloaded: When the storefront's mailbox is full, or all of them together are.
         """
+        if self.depth >= self._limit * STOREFRONTS:
+            raise Overloaded("the host's mailboxes are full")
         box = self._boxes.get(ask.slug)
         if box is None:
             box = self._boxes[ask.slug] = deque()

@@ -105,6 +105,7 @@ class Ownership:
         self._serving = lease_seconds * (1 - MARGIN_OF_LEASE)
         self._dead = dead
         self._renewed_at = 0.0
+        self._look_again_at = 0.0
         self.owner = owner
         self.partitions: Final = [Partition(index) for index in range(PARTITIONS)]
         self.reachable = False
@@ -126,9 +127,11 @@ class Ownership:
         """List the partitions this host believes to own."""
         return [partition for partition in self.partitions if partition.owned]
 
-    def missing(self) -> bool:
-        """Tell whether there is a partition this host does not own."""
-        return not all(partition.owned for partition in self.partitions)
+    def wants_more(self) -> bool:
+        """Tell whether to try and take what this host does not own."""
+        return self._ticks() >= self._look_again_at and not all(
+            partition.owned for partition in self.partitions
+        )
 
     def renewal_due(self) -> bool:
         """Tell whether it is time to prove owning again."""
@@ -152,6 +155,8 @@ class Ownership:
             if self._may_take(claim)
         ]
         if not bids:
+            # Somebody alive has them; whoever stands by looks as often as an owner renews.
+            self._look_again_at = self._ticks() + self._lease / RENEWALS_PER_LEASE
             return []
         sent = self._ticks()
         results = await self._journal.take(

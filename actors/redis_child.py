@@ -31,6 +31,7 @@ from redis.backoff import NoBackoff
 
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.errors import StoreRefused
+from doorward.actors.off_loop import finish_in_thread
 from doorward.actors.redis_home import CONFIG_NAME, Fsync, RedisHome, StoreLogin
 from doorward.actors.redis_program import RedisProgram, Release, child_environment, release_of
 from doorward.actors.store_checks import is_refusal
@@ -141,7 +142,7 @@ class RedisChild:
             OSError: The disk refused.
         """
         try:
-            await asyncio.to_thread(self._home.open)
+            await finish_in_thread(self._home.open)
             process = await self._launch()
         except BaseException:
             await self._end()
@@ -195,11 +196,11 @@ class RedisChild:
 
     async def _launch(self) -> Process:
         await self._home.lock.clear()
-        await asyncio.to_thread(self._home.furnish, self._program, fsync=self._fsync)
+        await finish_in_thread(self._home.furnish, self._program, fsync=self._fsync)
         self._process = process = await self._spawn()
         self._tell(Phase.STARTING, str(self._program.release))
         release = await self._until_ready(process)
-        await asyncio.to_thread(self._home.record_writer, release)
+        await finish_in_thread(self._home.record_writer, release)
         self._tell(Phase.READY, str(release))
         return process
 
@@ -229,7 +230,7 @@ class RedisChild:
             while (release := await self._look(probe)) is None:
                 await asyncio.wait({ended}, timeout=_LOOK_SECONDS)
                 if ended.done():
-                    raise StoreRefused(await asyncio.to_thread(self._obituary, ended.result()))
+                    raise StoreRefused(await finish_in_thread(self._obituary, ended.result()))
             return release
         finally:
             ended.cancel()

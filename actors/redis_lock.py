@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from doorward.actors.errors import StoreRefused
+from doorward.actors.off_loop import finish_in_thread
 
 _LOCK_NAME: Final = "redis.lock"
 _TERM_SECONDS: Final = 10.0
@@ -81,7 +82,7 @@ class RedisLock:
                 raise StoreRefused(
                     f"an earlier Redis still works in {self._home} and cannot be ended"
                 )
-            sent = await asyncio.to_thread(self._press, waited, sent)
+            sent = await finish_in_thread(self._press, waited, sent)
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _press(self, waited: float, sent: int) -> int:

@@ -17,7 +17,6 @@ from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import BadRequest
 
 B = TypeVar("B", bound=msgspec.Struct)
-_UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Call:
@@ -56,20 +55,23 @@ class Call:
         )
 
     def caller(self) -> Caller:
-        """Tell who calls.
+        """Tell who calls, where the CSRF rule does not apply: nothing is changed by a cookie."""
+        return self._caller(None)
+
+    def guarded_caller(self) -> Caller:
+        """Tell who calls, for a request that a cookie empowers or whose answer sets one.
 
         Raises:
-            Forbidden: When an unsafe request comes from a page of another origin (CSRF rule).
+            Forbidden: When it comes from a page of another origin (CSRF rule, contract §1).
         """
-        origin = None
-        if self.request.method in _UNSAFE:
-            origin = fetch_metadata.origin_to_compare(self.request)
-        own_origin = self._addresses.own_origin(self.request)
+        return self._caller(fetch_metadata.origin_to_compare(self.request))
+
+    def _caller(self, origin: str | None) -> Caller:
         return Caller(
             address=self._addresses.of(self.request),
             request_id=self.request_id,
             origin=origin,
-            own_origin=own_origin,
+            own_origin=self._addresses.own_origin(self.request),
             scheme=self._addresses.scheme(self.request),
         )
 

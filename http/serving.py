@@ -6,6 +6,7 @@ given up, and Redis is shut down cleanly.
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -65,8 +66,20 @@ async def serve(settings: Settings, *, announce: Callable[[Opened], None]) -> No
         loop.add_signal_handler(signum, stop.set)
     async with AsyncExitStack() as stack:
         announce(await _open(settings, stack))
+        _settle_garbage_collection()
         await stop.wait()
         _log.info("draining")
+
+
+def _settle_garbage_collection() -> None:
+    """Look for reference cycles less often, and never among what was there at the start.
+
+    Requests leave next to no cycles behind, while every full pass walks all records in memory: at
+    the default thresholds it took a seventh of the time of a server under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
@@ -121,7 +134,7 @@ async def _open_system(
                 Keyring(masters),
                 public_url=settings.server.public_url,
                 hosted_domain=settings.server.hosted_domain,
-                fallback_origin=f"http://localhost:{settings.server.port}",
+                fallback_origin=_local_origin(settings.server.port),
             ),
             transport=transport,
             folder=folder.path,
@@ -171,6 +184,11 @@ async def _listen_metrics(system: EmbeddedSystem, settings: Settings, stack: Asy
 def _operator_key(settings: Settings, folder: DataFolder) -> str:
     given = settings.keys.operator_key
     return given.reveal() if given else base64url(folder.secret(OPERATOR_KEY_FILE, KEY_BYTES))
+
+
+def _local_origin(port: int) -> str:
+    """Name this server where nothing is configured; a port that is not chosen yet is left out."""
+    return f"http://localhost:{port}" if port else "http://localhost"
 
 
 def _in_url(host: str) -> str:

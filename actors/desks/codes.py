@@ -41,7 +41,7 @@ def request_code(turn: Turn, message: RequestCode) -> Outcome:
     read = tallies.read(turn, address=message.caller.address, email=message.email)
     counted = tallies.count_code(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
-        return _refused(turn, counted, message.caller.request_id)
+        return counted
     tally, standing = counted
     device = picked(message.device, secure=is_secure(turn, storefront, message.caller))
     challenge = challenges.issue(turn, storefront, tally, device=device)
@@ -63,7 +63,7 @@ def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
     read = tallies.read(turn, address=message.caller.address, email=message.email)
     counted = tallies.count_verification(read, rules, turn.now_ms)
     if isinstance(counted, TooMany):
-        return _refused(turn, counted, message.caller.request_id)
+        return counted
     tally, standing = counted
     challenge = challenges.open_challenge(turn, tally)
     if challenge is not None and not challenge.has_code:
@@ -92,7 +92,7 @@ def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
     )
     counted = tallies.count_verification(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
-        return _refused(turn, counted, message.caller.request_id)
+        return counted
     tally, standing = counted
     challenge = challenges.open_challenge(turn, tally)
     if (
@@ -113,11 +113,6 @@ def _matches(turn: Turn, storefront: Storefront, challenge: Challenge | None, co
     asked = challenge.id if challenge else _DECOY_ID
     expected = turn.place.keyring.code(key_id, storefront.life(turn.slug), asked)
     return hmac.compare_digest(expected.encode(), code.encode()) and challenge is not None
-
-
-def _refused(turn: Turn, refusal: TooMany, request_id: str) -> TooMany:
-    turn.note("limit_refused", rule=refusal.standing.rule.name, request_id=request_id)
-    return refusal
 
 
 def _sign_in_refused(turn: Turn, standing: Standing, request_id: str) -> SignInRefused:

@@ -25,6 +25,7 @@ from doorward.actors.turns import DAY_MS, Turn
 PAGE_SIZE: Final = 50
 KEPT_PAGES: Final = 100
 """5,000 captured mails, in pages small enough to be rewritten with every mail."""
+PAGES_AT_ONCE: Final = 20
 _LANDING: Final = "/s/{slug}/account/link"
 _ID_BYTES: Final = 8
 
@@ -65,9 +66,11 @@ def read_mail(turn: Turn, message: ReadMail) -> Outcome:
     pages = turn.ledger.get(MailPages) or MailPages()
     start = _position_after(message.after)
     found: list[SignInMail] = []
-    for number in range(max(pages.first, start // PAGE_SIZE), pages.end):
-        ahead = range(number, min(pages.end, number + 20))
-        turn.ledger.need(*((MailPage, str(page)) for page in ahead))
+    begin = max(pages.first, start // PAGE_SIZE)
+    for number in range(begin, pages.end):
+        if (number - begin) % PAGES_AT_ONCE == 0:
+            ahead = range(number, min(pages.end, number + PAGES_AT_ONCE))
+            turn.ledger.need(*((MailPage, str(page)) for page in ahead))
         page = turn.ledger.get(MailPage, str(number)) or MailPage()
         for job in page.jobs:
             if int(job.id) >= start and message.to in {None, job.to}:

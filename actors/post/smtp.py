@@ -115,8 +115,8 @@ class SmtpTransport:
                 await self._dialogue(session, to, content)
             except (aiosmtplib.SMTPException, OSError) as error:
                 if was_kept and isinstance(error, aiosmtplib.SMTPServerDisconnected):
-                    # The server ended an unused session while we took it up: ordinary, and no
-                    # reason to make the customer wait for a retry. Ends with a fresh session.
+                    # The server ended the session while it lay there: ordinary, and no reason to
+                    # make the customer wait for a retry. At the latest a new session ends this.
                     continue
                 raise _failure(error) from None
             return
@@ -135,12 +135,11 @@ class SmtpTransport:
         self._put_back(session, known=True)
 
     def _kept(self) -> "_Session | None":
-        while self._shelf:
-            session = self._shelf.pop()
-            session.stop_idling()
-            if session.client.is_connected:
-                return session
-        return None
+        if not self._shelf:
+            return None
+        session = self._shelf.pop()
+        session.stop_idling()
+        return session
 
     async def _opened(self) -> "_Session":
         client = _client(self._server, self._helo, self._tls, self._patience.reply_seconds)

@@ -98,10 +98,8 @@ class ClientAddress:
         place = self.peer(request.remote)
         if not place.loopback or place.trusted:
             return None
-        host = request.headers.get(hdrs.HOST, "").lower()
-        if not _LOOPBACK_HOST.fullmatch(host):
-            return None
-        return f"{self.scheme(request)}://{host}"
+        host = _local_host(request.headers.get(hdrs.HOST, ""))
+        return f"{self.scheme(request)}://{host}" if host else None
 
     def peer(self, host: str | None) -> Place:
         """Tell how a socket's other end is counted, and whether it is a trusted proxy."""
@@ -135,6 +133,12 @@ class ClientAddress:
             network = IPv6Network((int(address), _IPV6_PREFIX_BITS), strict=False)
             return Place(str(network), trusted=trusted, loopback=address.is_loopback)
         return Place(str(address), trusted=trusted, loopback=address.is_loopback)
+
+
+@lru_cache(maxsize=256)
+def _local_host(host: str) -> str | None:
+    host = host.lower()
+    return host if _LOOPBACK_HOST.fullmatch(host) else None
 
 
 def _hops(request: web.BaseRequest) -> list[str]:

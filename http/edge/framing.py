@@ -19,7 +19,7 @@ writes) is refused like one that cannot be parsed.
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from aiohttp import StreamReader, web
+from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMessage
 
@@ -38,7 +38,6 @@ _WORD: Final = b"chunked"
 _INSIDE_WORD: Final = frozenset(_WORD[1:])
 _HEAD_END: Final = b"\r\n\r\n"
 _NOTHING: Final[Parsed] = ((), False, b"")
-_AMBIGUOUS: Final = "ambiguous"
 
 
 class Parser(Protocol):
@@ -134,11 +133,15 @@ class FramedParser:
                 return self._feed_carefully(data)
             parsed: Parsed = self._parser.feed_data(data)
             for message, _ in parsed[0]:
-                # Chunks whose head was not found beforehand: where they end is not known.
-                if message.chunked or is_ambiguous(message):
-                    raise BadHttpMessage(_AMBIGUOUS)
-                if message.upgrade:
-                    self._owner.note_upgrade()
+                target = message.path
+                if (
+                    message.version is not HttpVersion11
+                    or message.chunked
+                    or message.upgrade
+                    or target[:1] != "/"
+                    or "#" in target
+                ):
+                    self._judge(message)
         except HttpProcessingError:
             self._break_off()
             raise
@@ -153,9 +156,11 @@ class FramedParser:
             piece = b"" if self._halted else self._next_piece()
             self._halted = False
             parsed, upgraded, tail = self._parser.feed_data(piece)
+            for message, _ in parsed:
+                self._judge(message)
             if parsed:
-                self._judge(parsed)
                 messages += parsed
+                self._announced = parsed[-1]
             if upgraded:
                 return messages, True, tail + self._forget()
             if self._halted:
@@ -166,19 +171,17 @@ class FramedParser:
         )
         return messages, False, b""
 
-    def _judge(self, messages: Sequence[Message]) -> None:
-        for message, _ in messages:
-            if message.chunked and not self._head_ends:
-                raise BadHttpMessage(_AMBIGUOUS)
-            if is_ambiguous(message):
-                raise BadHttpMessage(_AMBIGUOUS)
-            if message.upgrade:
-                self._owner.note_upgrade()
-        self._announced = messages[-1]
+    def _judge(self, message: RawRequestMessage) -> None:
+        # Chunks whose head was not found beforehand: where they end would not be known.
+        if is_ambiguous(message) or (message.chunked and not self._head_ends):
+            raise BadHttpMessage("this request could be understood in two ways")
+        if message.upgrade:
+            self._owner.note_upgrade()
 
     def _take(self, data: bytes) -> None:
         # The word may have begun in what was fed before.
-        if data and not self._rest and self._seeking is None and data[0] in _INSIDE_WORD:
+        calm = not self._rest and self._sieve is None and self._seeking is None
+        if calm and data and data[0] in _INSIDE_WORD:
             self._seeking = b""
         self._rest, self._at = self._rest[self._at :] + data, 0
 

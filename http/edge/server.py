@@ -134,13 +134,15 @@ class EdgeServer(web.Server):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         connection: EdgeConnection = request.protocol  # type: ignore[assignment] # see __call__
-        connection.begin(request)
+        connection.request = request
         try:
             response = await self._handler(request)
         except web.HTTPException as escaped:
             return last_resort.instead_of(escaped, request_ids.of(request))
         finally:
-            connection.end()
+            connection.request = None
+            connection.unfed = True
+            connection.deadline = self.clock() + self.idle_seconds
         if hdrs.SERVER not in response.headers:
             response.headers[hdrs.SERVER] = last_resort.SERVER
         # A refusal that says it closes (``EdgeError.headers``) does, whoever renders it.

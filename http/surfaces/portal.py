@@ -103,9 +103,9 @@ async def request_otp(call: Call, system: System) -> Reply | Failure:
         return slug
     if isinstance(email, Failure):
         return email
+    caller = call.guarded_caller() if call.cookies else call.caller()
     outcome = await system.ask(
-        slug,
-        RequestCode(email=email, caller=call.caller(), device=call.presented(_DEVICE + slug)),
+        slug, RequestCode(email=email, caller=caller, device=call.presented(_DEVICE + slug))
     )
     if isinstance(outcome, CodeSent):
         return Reply(
@@ -130,7 +130,7 @@ async def verify_otp(call: Call, system: System) -> Reply | Failure:
         VerifyCode(
             email=email,
             code=body.code,
-            caller=call.caller(),
+            caller=call.guarded_caller(),
             session=call.presented(_PORTAL + slug),
             device=call.presented(_DEVICE + slug),
         ),
@@ -148,7 +148,7 @@ async def verify_link(call: Call, system: System) -> Reply | Failure:
         slug,
         VerifyLink(
             token_digest=tokens.digest(body.token),
-            caller=call.caller(),
+            caller=call.guarded_caller(),
             session=call.presented(_PORTAL + slug),
             device=call.presented(_DEVICE + slug),
         ),
@@ -180,7 +180,7 @@ async def update_me(call: Call, system: System) -> Reply | Failure:
     outcome = await system.ask(
         slug,
         UpdateMe(
-            caller=call.caller(),
+            caller=call.guarded_caller(),
             session=call.presented(_PORTAL + slug),
             name=body.name,
             phone=body.phone,
@@ -198,7 +198,7 @@ async def sign_out(call: Call, system: System) -> Reply | Failure:
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
-        slug, SignOut(caller=call.caller(), session=call.presented(_PORTAL + slug))
+        slug, SignOut(caller=call.guarded_caller(), session=call.presented(_PORTAL + slug))
     )
     if isinstance(outcome, SignedOut):
         cookie = cookies.cleared(_cookie(_PORTAL + slug, outcome.secure), secure=outcome.secure)

@@ -39,6 +39,16 @@ def mode_of(path: str) -> int:
     return Path(path).stat().st_mode & 0o7777
 
 
+def install(path: Path, script: str) -> Path:
+    path.write_text(script)
+    path.chmod(0o755)
+    return path
+
+
+def read(path: Path) -> str:
+    return path.read_text()
+
+
 def shown_of(child: RedisChild) -> bytes:
     proc = Path(f"/proc/{child.report.pid}")
     return (proc / "cmdline").read_bytes() + (proc / "environ").read_bytes()
@@ -106,14 +116,23 @@ async def test_our_user_may_do_what_a_store_needs(child: RedisChild) -> None:
         assert await client.xlen("dw:{7}:outbox") == 1
 
 
-async def test_the_child_shows_no_secret_to_who_lists_processes(
-    folder: DataFolder, program: RedisProgram, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOORWARD_MASTER_KEY", "a-master-key-of-ours")
-
-    async with RedisChild(program, folder, fsync="always") as child:
-        shown = shown_of(child)
+async def test_the_password_is_not_shown_to_who_lists_processes(child: RedisChild) -> None:
+    shown = shown_of(child)
 
     assert b"redis" in shown
     assert child.login.password.encode() not in shown
-    assert b"a-master-key-of-ours" not in shown
+
+
+async def test_the_child_is_not_given_our_environment(
+    tmp_path: Path, folder: DataFolder, program: RedisProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not read from /proc: Redis overwrites what is shown there with its title.
+    monkeypatch.setenv("DOORWARD_MASTER_KEY", "a-master-key-of-ours")
+    curious = install(tmp_path / "redis-server", "#!/bin/sh\nenv > given\n")
+
+    with pytest.raises(StoreRefused, match="ended with status 0 before it answered"):
+        await RedisChild(program._replace(path=curious), folder, fsync="always").start()
+
+    given = read(folder.path / "redis" / "given")
+    assert "PATH=" in given
+    assert "DOORWARD" not in given

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,10 +37,43 @@ async def ask(child: RedisChild, *command: str) -> object:
         return answer
 
 
+def pid_of(child: RedisChild) -> int:
+    assert child.report.pid is not None
+    return child.report.pid
+
+
 def append_only_file(path: Path) -> Path:
     files = [*path.glob("redis/appendonlydir/*.incr.aof"), *path.glob("redis/appendonly.aof")]
     assert len(files) == 1
     return files[0]
+
+
+@EACH_PROGRAM
+@pytest.mark.parametrize("ending", ["stopped", "killed"])
+async def test_what_scripts_and_transactions_wrote_is_there_after_a_restart(
+    tmp_path: Path, program: RedisProgram, ending: str
+) -> None:
+    script = """
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', 3600000)
+        redis.call('HSET', KEYS[2], 'epoch', '7')
+        redis.call('XADD', KEYS[3], '1-1', 'job', ARGV[1])
+    """
+    async with running(tmp_path, program) as child, child.client() as client:
+        await client.eval(script, 3, "dw:{1}:record", "dw:{1}:partition", "dw:{1}:outbox", "yes")
+        async with client.pipeline(transaction=True) as transaction:
+            transaction.set("dw:{2}:record", "yes")
+            transaction.sadd("dw:{2}:roster", "slug")
+            await transaction.execute()
+        if ending == "killed":
+            os.kill(pid_of(child), signal.SIGKILL)
+
+    async with running(tmp_path, program) as child, child.client() as client:
+        assert await client.get("dw:{1}:record") == b"yes"
+        assert await client.pttl("dw:{1}:record") > 0
+        assert await client.hget("dw:{1}:partition", "epoch") == b"7"
+        assert await client.xrange("dw:{1}:outbox") == [(b"1-1", {b"job": b"yes"})]
+        assert await client.get("dw:{2}:record") == b"yes"
+        assert await client.smembers("dw:{2}:roster") == {b"slug"}
 
 
 @EACH_PROGRAM
@@ -75,11 +110,12 @@ async def test_a_corrupt_file_is_refused_with_the_servers_last_words(
 
 
 async def test_a_newer_program_takes_over_the_data_of_an_older_one(tmp_path: Path) -> None:
+    script = "redis.call('SET', 'dw:kept', 'yes') redis.call('SET', 'dw:also', 'yes')"
     async with running(tmp_path, FROM_WHEEL) as child:
-        await ask(child, "SET", "dw:kept", "yes")
+        await ask(child, "EVAL", script, "0")
 
     async with running(tmp_path, NEWEST) as child:
-        assert await ask(child, "GET", "dw:kept") == b"yes"
+        assert await ask(child, "MGET", "dw:kept", "dw:also") == [b"yes", b"yes"]
     assert (tmp_path / "redis" / "written-by").read_text() == f"{NEWEST.release}\n"
 
 

@@ -26,6 +26,18 @@ def live_in(home: Path, *command: str) -> subprocess.Popen[bytes]:
     return process
 
 
+def record_signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    sent: list[int] = []
+    deliver = os.killpg
+
+    def record_and_deliver(group: int, number: int) -> None:
+        sent.append(number)
+        deliver(group, number)
+
+    monkeypatch.setattr(os, "killpg", record_and_deliver)
+    return sent
+
+
 def live_elsewhere() -> subprocess.Popen[bytes]:
     return subprocess.Popen(["cat"], cwd="/", stdin=subprocess.PIPE, start_new_session=True)
 
@@ -87,6 +99,7 @@ async def test_who_does_not_leave_when_asked_is_made_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_lock, "_TERM_SECONDS", 0.2)
+    sent = record_signals(monkeypatch)
     process = live_in(tmp_path, "sh", "-c", "trap '' TERM; echo deaf; read line; exit 3")
     assert process.stdout is not None
     assert process.stdout.readline() == b"deaf\n"
@@ -94,6 +107,7 @@ async def test_who_does_not_leave_when_asked_is_made_to(
     await RedisLock(tmp_path).clear()
 
     assert RedisLock(tmp_path).is_free()
+    assert sent == [signal.SIGTERM, signal.SIGKILL]
     assert end(process) == -signal.SIGKILL
 
 
@@ -152,15 +166,24 @@ async def test_our_own_group_is_never_signalled(
     monkeypatch.setattr(redis_lock, "_TERM_SECONDS", 0.02)
     monkeypatch.setattr(redis_lock, "_KILL_SECONDS", 0.02)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "getpgrp", os.getpid)
     sent: list[int] = []
     monkeypatch.setattr(os, "killpg", lambda group, _signal: sent.append(group))
 
     with RedisLock(tmp_path).taken() as lock_fd:
-        os.pwrite(lock_fd, b"%d\n" % os.getpgrp(), 0)
+        os.pwrite(lock_fd, b"%d\n" % os.getpid(), 0)
         with pytest.raises(StoreRefused):
             await RedisLock(tmp_path).clear()
 
     assert sent == []
+
+
+def test_a_taken_lock_does_not_show_the_pid_of_before(tmp_path: Path) -> None:
+    end(live_in(tmp_path, "cat"))
+    assert (tmp_path / "redis.lock").read_text() != ""
+
+    with RedisLock(tmp_path).taken():
+        assert (tmp_path / "redis.lock").read_text() == ""
 
 
 def test_the_lock_file_is_private_and_stays(tmp_path: Path) -> None:

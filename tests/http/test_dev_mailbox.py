@@ -332,6 +332,23 @@ async def test_a_foreign_name_for_this_machine_finds_nothing(path: str, host: st
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("hosts", [[], ["localhost", "evil.test"], ["localhost", "localhost"]])
+async def test_not_exactly_one_host_finds_nothing(path: str, hosts: list[str]) -> None:
+    lines = "".join(f"Host: {host}\r\n" for host in hosts)
+
+    async with serving(mail_with()) as served, asyncio.timeout(10):
+        port = int(served.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {path} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert answer.split(b" ")[1] in {b"400", b"404"}
+    assert b"482913" not in answer
+
+
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"]
 )

@@ -377,9 +377,10 @@ async def test_stopping_finishes_what_is_being_sent_and_begins_nothing(
             post.delivery.offer(make_mail(id="mail-2"))
         await post.entered()
 
-        stopping = asyncio.create_task(post.delivery.stop(grace_seconds=WAIT_SECONDS))
+        stopping = asyncio.create_task(post.delivery.stop(grace_seconds=WAIT_SECONDS * 100))
         asyncio.get_running_loop().call_soon(post.scripted.may_go.set)
-        await stopping
+        async with asyncio.timeout(WAIT_SECONDS):
+            await stopping
 
         assert post.settled.get_nowait() == ("mail-1", "sent")
         assert post.settled.empty()
@@ -424,9 +425,10 @@ async def test_a_mail_that_fails_while_stopping_is_left_to_the_outbox(make_mail:
         post.delivery.offer(make_mail())
         await post.entered()
 
-        stopping = asyncio.create_task(post.delivery.stop(grace_seconds=WAIT_SECONDS))
+        stopping = asyncio.create_task(post.delivery.stop(grace_seconds=WAIT_SECONDS * 100))
         asyncio.get_running_loop().call_soon(post.scripted.may_go.set)
-        await stopping
+        async with asyncio.timeout(WAIT_SECONDS):
+            await stopping
 
         assert post.scripted.tries == 1
         assert post.alarms.empty()

@@ -11,6 +11,7 @@ from typing import Final
 from doorward.actors import tokens
 from doorward.actors.journal import Commit, Ending
 from doorward.actors.keyring import Keyring
+from doorward.actors.partitions import partition_of
 from doorward.actors.records import Email, MailJob, decode, decode_job
 from tests.actors.simulation.model_store import ModelStore, Row
 
@@ -46,8 +47,8 @@ class Issued:
     code: str = ""
     token: str = ""
 
-    def possibly_open(self, since: int, *, now_ms: int) -> bool:
-        """Tell whether it could be answered throughout since event ``since`` until ``now_ms``."""
+    def is_open(self, now_ms: int) -> bool:
+        """Tell whether it can be answered at this moment."""
         return now_ms < self.expires_at_ms and all(
             event is None for event in (self.burned, self.replaced, self.dead)
         )
@@ -104,15 +105,17 @@ class History:
         if self._holders.get(commit.partition) != (commit.epoch, commit.owner):
             raise Violation(f"stale-epoch write accepted from {commit.owner}")
         event = self.tick()
+        jobs = [decode_job(value) for what, _, value, _ in commit.operations if what == "m"]
+        for job in jobs:
+            self._meet(job, event)
         for what, key, value, _ in commit.operations:
             if what == "s" and key.split(":")[3] == Email.kind:
                 record = decode(Email.kind, value)
                 assert isinstance(record, Email)
                 _, _, slug, _, name = key.split(":")
                 self._email(self._by_name[slug, name], record, event, commit)
-        for what, _, value, _ in commit.operations:
-            if what == "m":
-                self._mail(decode_job(value), commit)
+        for job in jobs:
+            self._mail(job, event, commit)
 
     def went_back(self, burned: list[int]) -> None:
         """Follow a store that was put back; in ``burned`` partitions the loss will be noticed."""
@@ -151,6 +154,18 @@ class History:
             if (mail.job.slug, mail.job.to) == mailbox
         )
 
+    def _meet(self, job: MailJob, event: int) -> None:
+        """Learn of a challenge from its mail; only its mail tells what would answer it."""
+        known = self.issued.get(job.challenge_id)
+        if known is None:
+            known = self.issued[job.challenge_id] = Issued(
+                job.challenge_id, (job.slug, job.to), job.has_code, job.expires_at_ms, event
+            )
+        if job.has_code:
+            known.code = self._keyring.code(job.key_id, job.life, job.challenge_id)
+        else:
+            known.token = self._keyring.link_token(job.key_id, job.life, job.challenge_id)
+
     def _email(self, mailbox: Mailbox, record: Email, event: int, commit: Commit) -> None:
         challenge, before = record.challenge, self._current.get(mailbox)
         if before is not None and (challenge is None or challenge.id != before.id):
@@ -161,14 +176,9 @@ class History:
                     raise Violation(f"a challenge of {mailbox} was accepted twice")
         if challenge is None:
             return
-        known = self.issued.get(challenge.id)
-        if known is None:
-            known = self.issued[challenge.id] = Issued(
-                challenge.id, mailbox, challenge.has_code, challenge.expires_at_ms, event
-            )
-        elif known is not before:
+        known = self._current[mailbox] = self.issued[challenge.id]
+        if known.replaced is not None:
             raise Violation(f"a replaced challenge of {mailbox} came back")
-        self._current[mailbox] = known
         if challenge.wrong < known.wrong or (known.burned and not challenge.burned):
             raise Violation(f"the attempts at a code of {mailbox} were counted anew")
         if challenge.wrong > WRONG_PER_CODE:
@@ -179,27 +189,31 @@ class History:
         if challenge.burned and known.burned is None:
             known.burned = event
 
-    def _mail(self, job: MailJob, commit: Commit) -> None:
+    def _mail(self, job: MailJob, event: int, commit: Commit) -> None:
         mailbox, sent_ms = (job.slug, job.to), job.sent_at_ms
         if job.id in self.mailed:
             raise Violation(f"a mail was committed twice to {mailbox}")
         self.mailed[job.id] = Mailed(job, commit.partition, commit.seq)
-        known = self.issued.get(job.challenge_id)
-        if known is None:
-            raise Violation(f"a mail to {mailbox} speaks of a challenge that nobody committed")
-        if job.has_code:
-            known.code = self._keyring.code(job.key_id, job.life, job.challenge_id)
-        else:
-            known.token = self._keyring.link_token(job.key_id, job.life, job.challenge_id)
+        known = self.issued[job.challenge_id]
+        if known is not self._current.get(mailbox) and known.replaced is None:
+            # Issued and replaced or used within one commit.
+            known.replaced = event
         for limit, window_ms in CODES:
             if self.codes_between(mailbox, sent_ms - window_ms, sent_ms) > limit:
                 raise Violation(f"more than {limit} codes to {mailbox} in {window_ms} ms")
-        for limit, window_ms in GUESSES if job.has_code else ():
-            spent = sum(g.at_ms > sent_ms - window_ms for g in self.guesses[mailbox])
-            # Guesses of this very commit may have come after the mail's turn.
-            later = sum(g.seq == commit.seq for g in self.guesses[mailbox])
-            if spent - later >= limit:
-                raise Violation(f"a code went to {mailbox} after {spent} wrong guesses")
+        if job.has_code and self._is_link_only(mailbox, sent_ms, commit):
+            raise Violation(f"a code went to {mailbox} whose guesses were spent")
+
+    def _is_link_only(self, mailbox: Mailbox, now_ms: int, commit: Commit) -> bool:
+        # What was guessed in this very commit may have come after the mail's turn.
+        times = [
+            guess.at_ms for guess in self.guesses[mailbox] if guess.seq != commit.seq
+        ]
+        return any(
+            last - first < window_ms and last > now_ms - DAY_MS
+            for limit, window_ms in GUESSES
+            for first, last in zip(times, times[limit - 1 :], strict=False)
+        )
 
     def _emails(self) -> Iterator[tuple[Mailbox, Email]]:
         for key in list(self._store.image.records):
@@ -216,6 +230,4 @@ class History:
 
 def partition_of_mailbox(mailbox: Mailbox) -> int:
     """Tell which partition a mailbox is in."""
-    from doorward.actors.partitions import partition_of
-
     return partition_of(mailbox[0])

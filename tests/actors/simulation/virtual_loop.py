@@ -97,8 +97,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._dead[party] = None
 
     def raise_the_dead(self) -> None:
-        """Let dead parties run again, so that their tasks can be cleared away."""
+        """Let everybody run again, so that what is left of them can be cleared away."""
         self._dead.clear()
+        for party in list(self._frozen):
+            self.thaw(party)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")

@@ -1,0 +1,66 @@
+"""The ceiling: aiohttp on uvloop with nothing behind it, answering what Doorward answers.
+
+It reads a body as JSON where there is one and sends constants of Doorward's own shape and size. What
+Doorward costs beyond this is what signing in costs: strict parsing, deciding, committing, headers.
+"""
+
+import sys
+from typing import Any, Final
+
+import uvloop
+from aiohttp import web
+
+_META: Final = {"requestId": "0123456789ab-12345", "timestamp": "2026-01-01T00:00:00.000Z"}
+_CLIENT: Final = {
+    "id": "00000000-0000-4000-8000-000000000000",
+    "email": "r00-0000001@bench.example",
+    "name": None,
+    "phone": None,
+    "createdAt": "2026-01-01T00:00:00.000Z",
+}
+
+
+def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
+    return {"data": data, "error": None, "meta": _META}
+
+
+_SENT: Final = _enveloped({"sent": True, "expiresInSeconds": 600})
+_SIGNED_IN: Final = _enveloped({"client": _CLIENT})
+_ME: Final = _enveloped({"authenticated": True, "client": _CLIENT})
+
+
+async def request_otp(request: web.Request) -> web.Response:
+    """Read the body, mail nothing."""
+    await request.json()
+    return web.json_response(_SENT)
+
+
+async def verify_otp(request: web.Request) -> web.Response:
+    """Read the body, let everybody in."""
+    await request.json()
+    return web.json_response(_SIGNED_IN)
+
+
+async def me(_request: web.Request) -> web.Response:
+    """Know everybody."""
+    return web.json_response(_ME)
+
+
+def make_app() -> web.Application:
+    """Make the application, with Doorward's own paths: it is sent the very same requests."""
+    app = web.Application()
+    app.router.add_post("/api/v1/client-auth/request-otp", request_otp)
+    app.router.add_post("/api/v1/client-auth/verify-otp", verify_otp)
+    app.router.add_get("/api/v1/client-auth/me", me)
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(
+        make_app(),
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        access_log=None,
+        loop=uvloop.new_event_loop(),
+        print=None,
+    )

@@ -1,0 +1,137 @@
+"""Rounds in turn: Doorward, the bare server, Doorward, … so that both have the same weather.
+
+A machine's speed drifts with its neighbours, its heat and its clock; two rounds beside each other
+share it. The figure to quote is the ratio of the medians; the spread of the pairs says how far to
+trust it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.servers import Door, Server
+from bench.steady import Steady
+from bench.wrk import SATURATED, Feed, Load, load
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured.
+
+    Attributes:
+        rounds: Pairs of rounds.
+        seconds: Length of a round.
+        storefronts: The most storefronts.
+        sandboxes: Storefronts whose codes are read, and that ``me`` is asked in.
+        cookies: Live sessions that ``me`` is asked with.
+        first_codes: Codes for the warm-up of ``verify-otp``, which finds out how many a round takes.
+        live_sessions: How many the memory scenarios open.
+        connections: Open connections of a load.
+        idle_seconds: How long an idle server may take to forget.
+    """
+
+    rounds: int = 5
+    seconds: int = 4
+    storefronts: int = 1_000
+    sandboxes: int = 100
+    cookies: int = 1_000
+    first_codes: int = 12_000
+    live_sessions: int = 100_000
+    connections: int = 64
+    idle_seconds: int = 180
+
+
+WHOLE = Plan()
+QUICK = Plan(rounds=2, seconds=2, storefronts=1_000, live_sessions=5_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two rounds beside each other."""
+
+    door: Load
+    bare: Load
+
+    @property
+    def ratio(self) -> float:
+        """Doorward's requests per second as a share of the bare server's."""
+        return self.door.tally.per_second / self.bare.tally.per_second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a scenario found; ``faults`` is why it does not count, empty when it does."""
+
+    name: str
+    pairs: list[Pair]
+    server_rss_bytes: int
+    redis_rss_bytes: int
+    faults: list[str] = field(default_factory=list)
+    steady: list[Steady] = field(default_factory=list)
+    steady_rate: float = 0.0
+
+    def door(self, figure: Callable[[Load], float]) -> float:
+        """Return the median of a figure of Doorward's."""
+        return median(figure(pair.door) for pair in self.pairs)
+
+    def bare(self, figure: Callable[[Load], float]) -> float:
+        """Return the median of a figure of the bare server's."""
+        return median(figure(pair.bare) for pair in self.pairs)
+
+    @property
+    def ratio(self) -> float:
+        """The ratio of the median rates."""
+        return self.door(per_second) / self.bare(per_second)
+
+    @property
+    def ratios(self) -> tuple[float, float]:
+        """The lowest and the highest ratio of a pair."""
+        ratios = [pair.ratio for pair in self.pairs]
+        return min(ratios), max(ratios)
+
+    @property
+    def failures(self) -> int:
+        """Requests that failed, on either side."""
+        loads = [load for pair in self.pairs for load in (pair.door, pair.bare)]
+        return sum(load.tally.failures for load in loads) + sum(s.failures for s in self.steady)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the figures has to know."""
+        busiest = max(load.wrk_core_share for pair in self.pairs for load in (pair.door, pair.bare))
+        if busiest < SATURATED:
+            return []
+        return [f"{self.name}: wrk used {busiest:.0%} of a core and may itself be the limit"]
+
+
+def per_second(load: Load) -> float:
+    """Requests per second of a load."""
+    return load.tally.per_second
+
+
+def in_turns(
+    plan: Plan, door: Door, bare: Server, feed: Callable[[int], Feed]
+) -> list[Pair]:
+    """Warm both servers up, then load them in turns.
+
+    Args:
+        plan: How often and how long.
+        door: Doorward.
+        bare: The bare server, which gets the very same requests.
+        feed: Makes what is sent in a round, from 0 (the warm-up); called right before it.
+
+    Raises:
+        BenchFailed: A load could not be made.
+    """
+    warm_up = feed(0)
+    for server, sent in ((door, warm_up), (bare, warm_up.repeated())):
+        load(server, sent, seconds=1, connections=plan.connections)
+    pairs = []
+    for number in range(1, plan.rounds + 1):
+        sent = feed(number)
+        measured, beside = (
+            load(server, content, seconds=plan.seconds, connections=plan.connections)
+            for server, content in ((door, sent), (bare, sent.repeated()))
+        )
+        pairs.append(Pair(door=measured, bare=beside))
+    return pairs

@@ -1,0 +1,151 @@
+"""HTTP/1.1 as plain as it goes: kept connections, one request at a time on each, bytes in and out.
+
+wrk loads; this prepares what it loads with (storefronts, codes, sessions) and holds a steady rate,
+which wrk cannot. It knows no more of HTTP than our own servers send: a Content-Length, no chunks.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple, Self
+
+import orjson
+
+from bench.failures import BenchFailed
+
+HOST: Final = "127.0.0.1"
+ANSWER_SECONDS: Final = 30.0
+_LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+_STATUS_AT: Final = slice(9, 12)
+
+
+class Answer(NamedTuple):
+    """What came back; ``status`` 0 means that the connection was lost."""
+
+    status: int
+    head: bytes
+    body: bytes
+
+
+LOST: Final = Answer(0, b"", b"")
+
+
+def request(
+    method: str, path: str, *, body: object = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """Write a request; a body goes as JSON."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    content = b"" if body is None else orjson.dumps(body)
+    if body is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+class Wire(asyncio.Protocol):
+    """A connection."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._told: Callable[[Answer], None] | None = None
+        self._received = b""
+
+    @classmethod
+    async def open(cls, port: int) -> Self:
+        """Connect to a server on this machine.
+
+        Raises:
+            OSError: Nobody listens there.
+        """
+        _, wire = await asyncio.get_running_loop().create_connection(cls, HOST, port)
+        return wire
+
+    def send(self, content: bytes, told: Callable[[Answer], None]) -> None:
+        """Send a request; ``told`` is called once with its answer, or with ``LOST``."""
+        if self._transport is None or self._transport.is_closing():
+            told(LOST)
+            return
+        self._told = told
+        self._transport.write(content)
+
+    def ask(self, content: bytes) -> "asyncio.Future[Answer]":
+        """Send a request and have its answer as a future."""
+        future = asyncio.get_running_loop().create_future()
+        self.send(content, lambda answer: None if future.done() else future.set_result(answer))
+        return future
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Put an answer together and tell it."""
+        self._received += data
+        answer = parse(self._received)
+        if answer is not None:
+            self._received = b""
+            self._tell(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell whoever waits."""
+        del error
+        self._transport = None
+        self._tell(LOST)
+
+    def _tell(self, answer: Answer) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told(answer)
+
+
+def parse(received: bytes) -> Answer | None:
+    """Read an answer; None while some of it is still on its way."""
+    head, blank, body = received.partition(b"\r\n\r\n")
+    if not blank:
+        return None
+    length = _LENGTH.search(head)
+    if len(body) < (int(length[1]) if length else 0):
+        return None
+    return Answer(int(head[_STATUS_AT]), head, body)
+
+
+async def ask_all(
+    port: int, requests: Iterable[bytes], *, expect: int, at_once: int = 32
+) -> list[Answer]:
+    """Send requests over a few connections and return their answers, in the order of asking.
+
+    Raises:
+        BenchFailed: An answer has another status than expected, or does not come.
+        OSError: Nobody listens there.
+    """
+    waiting = list(enumerate(requests))[::-1]
+    answers = [LOST] * len(waiting)
+
+    async def work() -> None:
+        wire = await Wire.open(port)
+        while waiting:
+            index, content = waiting.pop()
+            answer = await asyncio.wait_for(wire.ask(content), ANSWER_SECONDS)
+            if answer.status != expect:
+                raise BenchFailed(f"{_line(content)} was answered {answer.status}, not {expect}")
+            answers[index] = answer
+        wire.close()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(at_once, len(waiting))):
+                group.create_task(work())
+    except* (BenchFailed, TimeoutError) as failed:
+        raise BenchFailed(str(failed.exceptions[0]) or "an answer did not come") from failed
+    return answers
+
+
+def _line(content: bytes) -> str:
+    """Name a request without what it carries."""
+    return content.partition(b" HTTP")[0].partition(b"?")[0].decode()
