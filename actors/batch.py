@@ -1,4 +1,4 @@
-"""One work cycle's worth: what turns staged, what they missed, and whose outcomes wait for it."""
+"""One flush's worth: what turns staged, what they missed, and whose outcomes wait for it."""
 
 from typing import Final, NamedTuple
 
@@ -12,6 +12,8 @@ from doorward.actors.ownership import Partition
 from doorward.actors.partitions import outbox_key, roster_key
 from doorward.actors.records import MailJob, encode
 
+MESSAGES: Final = 256
+"""How many messages a batch takes: enough to share a flush, few enough to answer soon."""
 GRACE_MS: Final = 2 * 3_600_000
 """How much longer than needed Redis keeps a record: its clock may be set, deadlines are ours."""
 
@@ -25,7 +27,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 
 
 class Staged:
-    """What one partition's turns staged in this cycle, and the outcomes that wait for it."""
+    """What one partition's turns staged, and the outcomes that wait for it."""
 
     __slots__ = ("held", "listed", "mails", "partition", "writes")
 
@@ -36,13 +38,13 @@ class Staged:
         self.listed: dict[str, bool] = {}
         self.held: list[Held] = []
 
-    def take(self, ask: Ask, ledger: Ledger, outcome: Outcome) -> None:
-        """Take over what a successful turn staged."""
+    def take(self, ledger: Ledger, held: Held) -> None:
+        """Take over what a successful turn staged, and its outcome."""
         self.writes.update(ledger.writes)
         self.mails.extend(ledger.mails)
         if ledger.listed or ledger.delisted:
-            self.listed[ask.slug] = ledger.listed
-        self.held.append(Held(ask, outcome, ledger.events))
+            self.listed[held.ask.slug] = ledger.listed
+        self.held.append(held)
 
     def write(self, owner: str, at_ms: int, struck: list[str]) -> "Written":
         """Write this down as the partition's next commit.
@@ -91,24 +93,60 @@ class Written(NamedTuple):
 
 
 class Batch:
-    """Everything one work cycle has to flush."""
+    """What is staged and missed until it is sent, in one round trip.
 
-    __slots__ = ("missed", "reads", "staged")
+    Attributes:
+        messages: How many messages wait for it.
+    """
+
+    __slots__ = ("messages", "missed", "reads", "staged")
 
     def __init__(self) -> None:
         self.staged: dict[int, Staged] = {}
         self.missed: list[Ask] = []
-        self.reads: dict[str, None] = {}
+        self.reads: dict[str, tuple[Partition, int]] = {}
+        self.messages = 0
 
-    def miss(self, ask: Ask, keys: tuple[str, ...]) -> None:
-        """Note what a turn missed; it runs again once that is fetched."""
-        self.missed.append(ask)
-        for key in keys:
-            self.reads[key] = None
+    @property
+    def room(self) -> int:
+        """How many more messages it should take."""
+        return MESSAGES - self.messages
+
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to send."""
+        return not self.staged and not self.reads
 
     def stage(self, partition: Partition) -> Staged:
-        """Return what is staged for a partition."""
+        """Return what is staged for a partition, to add to it."""
         staged = self.staged.get(partition.index)
         if staged is None:
             staged = self.staged[partition.index] = Staged(partition)
+        self.messages += 1
         return staged
+
+    def miss(self, ask: Ask, partition: Partition, keys: tuple[str, ...]) -> None:
+        """Note what a message's turn missed, and the epoch it is read under."""
+        self.missed.append(ask)
+        self.messages += 1
+        for key in keys:
+            self.reads[key] = (partition, partition.epoch)
+
+    def drop(self, partition: Partition) -> list[Ask]:
+        """Take a partition out, and return the messages that waited for it."""
+        staged = self.staged.pop(partition.index, None)
+        waiting = [held.ask for held in staged.held] if staged is not None else []
+        waiting += [ask for ask in self.missed if ask.partition == partition.index]
+        self.missed = [ask for ask in self.missed if ask.partition != partition.index]
+        self.reads = {
+            key: (whose, epoch)
+            for key, (whose, epoch) in self.reads.items()
+            if whose is not partition
+        }
+        return waiting
+
+    def asks(self) -> list[Ask]:
+        """List every message that waits for it."""
+        return [
+            *(held.ask for staged in self.staged.values() for held in staged.held),
+            *self.missed,
+        ]

@@ -16,6 +16,7 @@ from doorward.actors.journal import Journal
 from doorward.actors.keyring import Keyring
 from doorward.actors.opening import opened
 from doorward.actors.post.delivery import Delivery, Ending
+from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.transport import Transport
 from doorward.actors.records import MailJob, decode_job
@@ -40,10 +41,17 @@ class Outbox:
         self._keyring = keyring
         self._clock_ms = clock_ms
         self._unread: set[int] = set()
+        # A mailbox that is only looked at needs no delivery: no queue, no retry, no deadline.
+        self._mailbox = transport if isinstance(transport, DevelopmentMailbox) else None
         self.delivery = Delivery(transport, clock_ms=clock_ms, settle=self._settled)
 
     def send(self, partition: int, mail_id: str, job: MailJob) -> None:
         """Send a committed mail; what finds no room is read from the store again later."""
+        if self._mailbox is not None:
+            self._mailbox.keep(lambda: opened(job, self._keyring, at_ms=job.sent_at_ms))
+            self.delivery.sent += 1
+            self._host.gate.strike(partition, mail_id)
+            return
 
         def make() -> SignInMail | None:
             return opened(job, self._keyring, at_ms=self._clock_ms())
@@ -78,12 +86,12 @@ class Outbox:
                 return True
 
     def _offered(self, partition: int, mail_id: str, stored: bytes) -> bool:
-        if self._host.is_struck(partition, mail_id):
+        if self._host.gate.is_struck(partition, mail_id):
             return True
         try:
             job = decode_job(stored)
         except RecordUnreadable:
-            self._host.strike(partition, mail_id)
+            self._host.gate.strike(partition, mail_id)
             return True
         self._unread.discard(partition)
         self.send(partition, mail_id, job)
@@ -91,4 +99,4 @@ class Outbox:
 
     def _settled(self, name: str, _ending: Ending) -> None:
         partition, _, mail_id = name.partition("/")
-        self._host.strike(int(partition), mail_id)
+        self._host.gate.strike(int(partition), mail_id)

@@ -43,7 +43,7 @@ from typing import Final
 from doorward.actors.clocks import StoreClock, Ticks
 from doorward.actors.errors import NotOwner, StoreUnreachable, Unavailable
 from doorward.actors.journal import Bid, Claim, Ending, Journal
-from doorward.actors.partitions import PARTITIONS
+from doorward.actors.partitions import PARTITIONS, partition_prefix
 
 RENEWALS_PER_LEASE: Final = 3
 MARGIN_OF_LEASE: Final = 0.1
@@ -51,13 +51,19 @@ MARGIN_OF_LEASE: Final = 0.1
 
 
 class Partition:
-    """One partition as this host knows it."""
+    """One partition as this host knows it.
+
+    ``seq`` numbers the latest commit that was sent, ``acknowledged_seq`` the latest that the store
+    is known to have.
+    """
 
     __slots__ = (
+        "acknowledged_seq",
         "burned_before_ms",
         "epoch",
         "index",
         "owned",
+        "prefix",
         "proven_at",
         "seq",
         "serve_from",
@@ -66,8 +72,10 @@ class Partition:
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.prefix = partition_prefix(index)
         self.epoch = 0
         self.seq = 0
+        self.acknowledged_seq = 0
         self.owned = False
         self.serve_from = 0.0
         self.proven_at = 0.0
@@ -161,14 +169,15 @@ class Ownership:
         sent = self._ticks()
         results = await self._journal.take(
             self.owner,
-            [Bid(p.index, c.epoch, c.owner, p.epoch, p.seq) for p, c in bids],
+            [Bid(p.index, c.epoch, c.owner, p.epoch, p.acknowledged_seq) for p, c in bids],
             self._clock.now_ms(),
         )
         taken = []
         for (partition, claim), result in zip(bids, results, strict=True):
             if result is None:
                 continue
-            partition.epoch, partition.seq = result.epoch, result.seq
+            partition.epoch = result.epoch
+            partition.seq = partition.acknowledged_seq = result.seq
             partition.burned_before_ms = result.burned_before_ms
             partition.owned, partition.proven_at = True, sent
             partition.serve_from = 0.0 if self._is_gone(claim) else self._ticks() + self._lease
@@ -229,13 +238,13 @@ class Ownership:
 
     def high_water(self) -> dict[int, tuple[int, int]]:
         """Tell the highest (epoch, sequence) acknowledged per partition."""
-        return {p.index: (p.epoch, p.seq) for p in self.partitions if p.epoch}
+        return {p.index: (p.epoch, p.acknowledged_seq) for p in self.partitions if p.epoch}
 
     def expect(self, marks: dict[int, tuple[int, int]]) -> None:
         """Set the floor below which the store has gone back in time (an earlier run's marks)."""
         for index, (epoch, seq) in marks.items():
             self.partitions[index].epoch = epoch
-            self.partitions[index].seq = seq
+            self.partitions[index].acknowledged_seq = seq
 
     def _may_take(self, claim: Claim) -> bool:
         return self._is_gone(claim) or not claim.alive

@@ -55,6 +55,11 @@ def shared_prefix(partition: int) -> str:
     return f"dw:{{{partition}}}:{_SHARED}:"
 
 
+def partition_prefix(partition: int) -> str:
+    """Begin the name of everything in a partition."""
+    return f"dw:{{{partition}}}:"
+
+
 def partition_key(partition: int) -> str:
     """Name the hash that says who owns the partition: epoch, owner, seq, at, burned."""
     return f"dw:{{{partition}}}:partition"

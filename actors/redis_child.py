@@ -106,8 +106,12 @@ class RedisChild:
         """What a client of one's own making needs; known from ``start`` on."""
         return self._home.login
 
-    def client(self, *, timeout_seconds: float = _CLIENT_SECONDS) -> aioredis.Redis:
-        """Make a client that sends everything once: a commit resent is a commit made twice."""
+    def client(self, *, timeout_seconds: float | None = _CLIENT_SECONDS) -> aioredis.Redis:
+        """Make a client that sends everything once: a commit resent is a commit made twice.
+
+        Args:
+            timeout_seconds: For one command. None leaves the deadline to the caller.
+        """
         return aioredis.Redis(
             unix_socket_path=self.login.unix_socket_path,
             username=self.login.username,
@@ -155,10 +159,12 @@ class RedisChild:
         Raises:
             StoreRefused: It cannot be ended.
         """
-        if self._supervisor is not None:
+        # Asked until it ends: on Python 3.11 asyncio.wait_for, which redis-py sends with, forgets a
+        # cancellation that comes together with its result (python/cpython issue 86296).
+        while self._supervisor is not None and not self._supervisor.done():
             self._supervisor.cancel()
-            await asyncio.wait({self._supervisor})
-            self._supervisor = None
+            await asyncio.wait({self._supervisor}, timeout=_LOOK_SECONDS)
+        self._supervisor = None
         await self._end()
         self._tell(Phase.STOPPED, "stopped")
 
@@ -225,7 +231,9 @@ class RedisChild:
 
     async def _until_ready(self, process: Process) -> Release:
         ended = asyncio.ensure_future(process.wait())
-        probe = self.client(timeout_seconds=_PROBE_SECONDS)
+        # No deadline of redis-py's own, for the same reason as in stop: a start that is cancelled
+        # must not go on.
+        probe = self.client(timeout_seconds=None)
         try:
             while (release := await self._look(probe)) is None:
                 await asyncio.wait({ended}, timeout=_LOOK_SECONDS)
@@ -239,8 +247,9 @@ class RedisChild:
     async def _look(self, probe: aioredis.Redis) -> Release | None:
         """Return the server's release once it answers and has loaded everything."""
         try:
-            info = await probe.info()
-        except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+            async with asyncio.timeout(_PROBE_SECONDS):
+                info = await probe.info()
+        except (exceptions.ConnectionError, exceptions.TimeoutError, TimeoutError) as error:
             if is_refusal(error):
                 raise StoreRefused(
                     f"the Redis in {self._home.path} does not know our password"

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from doorward.actors.errors import StoreUnreachable
 from doorward.actors.host import Host
 from doorward.actors.messages import Outcome, Request
 
@@ -30,6 +31,7 @@ class WorkLoop:
         self._due = True
         self._stopping = False
         self._timer: asyncio.TimerHandle | None = None
+        host.on_work = self._wake.set
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, slug: str, message: Request) -> "asyncio.Future[Outcome]":
@@ -56,21 +58,26 @@ class WorkLoop:
             self._timer.cancel()
 
     async def _run(self) -> None:
-        while not self._stopping or self._host.has_work():
+        while not self._stopping or self._host.is_busy():
             if not self._host.has_work():
                 self._wake.clear()
                 await self._wake.wait()
             if self._due:
                 self._due = False
                 await self._tend()
-            await self._cycle()
-        await self._cycle()
+            self._cycle()
+            # Whoever was answered, and whatever arrived meanwhile, comes first.
+            await asyncio.sleep(0)
+        self._host.gate.stage_struck()
+        self._cycle()
+        await self._host.gate.landed()
 
-    async def _cycle(self) -> None:
+    def _cycle(self) -> None:
         try:
-            await self._host.cycle()
+            self._host.cycle()
         except Exception as error:  # noqa: BLE001 - a fault of ours: fail closed, keep working
-            self._host.give_up(error)
+            self._on_trouble("cycle", error)
+            self._host.lose_everything(StoreUnreachable(type(error).__name__))
 
     async def _tend(self) -> None:
         try:

@@ -1,7 +1,7 @@
 """The ceiling: aiohttp on uvloop with nothing behind it, answering what Doorward answers.
 
-It reads a body as JSON where there is one and sends constants of Doorward's own shape and size. What
-Doorward costs beyond this is what signing in costs: strict parsing, deciding, committing, headers.
+It reads a body as JSON where there is one and sends constants of Doorward's own shape and size.
+What Doorward costs beyond this is what signing in costs: strict parsing, deciding, committing.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Storefronts, codes and sessions to measure with, all made over HTTP as anybody would make them.
 
-Where codes have to be read the storefronts are sandbox ones: their mail is captured, so that a right
-code can be had without a mail server. Limits stay on, raised to where a benchmark does not meet them.
+Where codes have to be read the storefronts are sandbox ones: their mail is captured, so that a
+right code can be had without a mail server. Limits stay on, raised to where nobody meets them.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ async def open_sandboxes(door: Door, count: int) -> list[Storefront]:
         request("POST", f"{_OPERATOR}/{slug}/keys", body=body, headers=door.operator)
         for slug in slugs
     ]
-    answers = await ask_all(door.port, asked, expect=201)
+    answers = await ask_all(door.port, asked, expect={201})
     keys = [orjson.loads(answer.body)["key"] for answer in answers]
     return [Storefront(slug, key) for slug, key in zip(slugs, keys, strict=True)]
 
@@ -74,7 +74,8 @@ async def _published(door: Door, slugs: list[str], *, sandbox: bool) -> list[str
     asked = [
         request("PUT", f"{_OPERATOR}/{slug}", body=body, headers=door.operator) for slug in slugs
     ]
-    await ask_all(door.port, asked, expect=201)
+    # 200 when a first try, answered 503, had made it after all.
+    await ask_all(door.port, asked, expect={200, 201})
     return slugs
 
 
@@ -95,12 +96,15 @@ async def mail_codes(
     if count > len(storefronts) * _KEPT_MAILS:
         raise BenchFailed(f"{len(storefronts)} storefronts cannot keep {count} mails")
     asked = [
-        request_otp(storefronts[number % len(storefronts)].slug, f"{mark}{number:07d}@bench.example")
+        request_otp(
+            storefronts[number % len(storefronts)].slug, f"{mark}{number:07d}@bench.example"
+        )
         for number in range(count)
     ]
-    await ask_all(door.port, asked, expect=200)
+    await ask_all(door.port, asked, expect={200})
     read = await asyncio.gather(*(_read_mail(door, group) for group in _dealt(storefronts, 4)))
-    codes = [code for group in read for code in group]
+    # By email: one that was asked for twice, after a 503, was mailed the same code twice.
+    codes = list({code.email: code for group in read for code in group}.values())
     if len(codes) != count:
         raise BenchFailed(f"{count} codes were asked for and {len(codes)} mailed")
     return codes
@@ -114,24 +118,24 @@ async def _read_mail(door: Door, storefronts: Sequence[Storefront]) -> list[Code
         after, full = "", True
         while full:
             asked = request("GET", f"{_MAIL}?limit={_PAGE}{after}", headers=bearer)
-            (answer,) = await ask_all(door.port, [asked], expect=200)
+            (answer,) = await ask_all(door.port, [asked], expect={200})
             mails = orjson.loads(answer.body)["items"]
             codes += [Code(storefront.slug, mail["to"], mail["code"]) for mail in mails]
             full = len(mails) == _PAGE
             after = f"&after={mails[-1]['id']}" if mails else ""
-        await ask_all(door.port, [request("DELETE", _MAIL, headers=bearer)], expect=204)
+        await ask_all(door.port, [request("DELETE", _MAIL, headers=bearer)], expect={204})
     return codes
 
 
 async def sign_in(door: Door, codes: Iterable[Code]) -> list[Session]:
     """Use codes, and return the sessions they open."""
-    answers = await ask_all(door.port, [verify_otp(code) for code in codes], expect=200)
+    answers = await ask_all(door.port, [verify_otp(code) for code in codes], expect={200})
     return [_session(answer) for answer in answers]
 
 
 async def count_live(door: Door, sessions: Iterable[Session]) -> int:
     """Count the sessions that ``me`` calls signed in."""
-    answers = await ask_all(door.port, [me(session) for session in sessions], expect=200)
+    answers = await ask_all(door.port, [me(session) for session in sessions], expect={200})
     return sum(orjson.loads(answer.body)["data"]["authenticated"] for answer in answers)
 
 

@@ -1,4 +1,4 @@
-"""Processes as Linux accounts for them: CPU time, memory, children, and starting and ending ours."""
+"""Processes as Linux accounts for them: CPU time, memory, children; and ours, from start to end."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The two servers that are compared, each a process of its own that ends with the block it is in."""
+"""The two servers that are compared, each a process that ends with the block it is in."""
 
 import http.client
 import os
@@ -104,13 +104,17 @@ def doorward(folder: Path) -> Iterator[Door]:
     log = folder / "doorward.log"
     with child(command, folder=folder, environ=environ, log=log) as process:
         _await_answer(process, port, "/readyz", log)
-        yield Door(
+        door = Door(
             port=port,
             pid=process.pid,
             redis_pid=_redis_of(process.pid),
             metrics_port=metrics_port,
             operator_key=operator_key,
         )
+        try:
+            yield door
+        except BenchFailed as failed:
+            raise BenchFailed(f"{failed}; the server's log ends: {_tail(log)}") from failed
 
 
 @contextmanager
@@ -137,8 +141,11 @@ def _await_answer(process: "Popen[bytes]", port: int, path: str, log: Path) -> N
         if status == _OK:
             return
         time.sleep(_LOOK_SECONDS)
-    said = log.read_text(encoding="utf-8", errors="replace")[-2000:] or "(nothing)"
-    raise BenchFailed(f"a server did not come up; it said: {said}")
+    raise BenchFailed(f"a server did not come up; its log ends: {_tail(log)}")
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "(nothing)"
 
 
 def _get(port: int, path: str) -> tuple[int, str]:

@@ -29,7 +29,9 @@ class Feed:
     path: Path
 
     @classmethod
-    def write(cls, way: Literal["fresh", "once", "again"], parts: list[bytes], path: Path) -> "Feed":
+    def write(
+        cls, way: Literal["fresh", "once", "again"], parts: list[bytes], path: Path
+    ) -> "Feed":
         """Write the file."""
         path.write_bytes(b"".join(part + b"\0" for part in parts))
         return cls(way=way, path=path)

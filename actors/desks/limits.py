@@ -1,7 +1,7 @@
 """Volume limits: which windows a request passes, and counting it in all of them or none.
 
-A call that one window refuses counts in no other (contract §7: refused calls do not count), so the
-first full window decides and the tightest of the rest is what a client is told.
+A call that one window refuses counts in no other (contract §7: refused calls do not count). A
+client is told of the tightest window, or of the one that refuses it the longest.
 """
 
 import sys
@@ -64,19 +64,24 @@ def passed(checks: tuple[tuple[Window, Rule], ...], now_ms: int) -> TooMany | St
     """Hold a request to its limits without counting it.
 
     Returns:
-        The refusal of the first full window, or how the tightest will stand once this request is
-        counted.
+        The refusal of the full window that stays full the longest (who waits for a nearer one
+        would be refused again), or how the tightest will stand once this request is counted.
     """
     tightest, fewest = checks[0], NO_LIMIT
     for window, rule in checks:
         left = windows.remaining(window, rule, now_ms)
         if left == 0:
-            return TooMany(
-                standing=windows.standing(window, rule, now_ms),
-                wait_ms=windows.wait_ms(window, rule, now_ms),
-            )
+            return _refusal(checks, now_ms)
         if left < fewest:
             tightest, fewest = (window, rule), left
     window, rule = tightest
     reset_ms = windows.standing(window, rule, now_ms).reset_ms or rule.window_ms
     return Standing(rule, fewest - 1, reset_ms)
+
+
+def _refusal(checks: tuple[tuple[Window, Rule], ...], now_ms: int) -> TooMany:
+    wait_ms, (window, rule) = max(
+        ((windows.wait_ms(window, rule, now_ms), (window, rule)) for window, rule in checks),
+        key=lambda each: each[0],
+    )
+    return TooMany(standing=windows.standing(window, rule, now_ms), wait_ms=wait_ms)

@@ -1,10 +1,11 @@
 """Where mail goes when no SMTP server is configured: the newest few, in memory, to be looked at.
 
-Mails are kept as values and rendered by whoever looks, so a load test that requests a hundred
-thousand codes pays for keeping five hundred and rendering none.
+Mails are kept unmade: whoever looks derives their secrets and renders them, so no code waits in
+memory for nobody, and a load test that requests a hundred thousand codes makes none of them.
 """
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from doorward.actors.post.mail import SignInMail
@@ -16,7 +17,11 @@ class DevelopmentMailbox:
     __slots__ = ("_mails",)
 
     def __init__(self, capacity: int = 500) -> None:
-        self._mails: deque[SignInMail] = deque(maxlen=capacity)
+        self._mails: deque[SignInMail | Callable[[], SignInMail | None]] = deque(maxlen=capacity)
+
+    def keep(self, make: Callable[[], SignInMail | None]) -> None:
+        """Keep what makes a mail; the oldest goes when the mailbox is full."""
+        self._mails.append(make)
 
     async def send(self, mail: SignInMail) -> None:
         """Keep a mail; the oldest goes when the mailbox is full."""
@@ -37,11 +42,17 @@ class DevelopmentMailbox:
         """
         wanted = (
             mail
-            for mail in reversed(self._mails)
+            for mail in self._made()
             if (to is None or mail.to == to) and (storefront is None or mail.slug == storefront)
         )
         return list(islice(wanted, limit))
 
     def find(self, mail_id: str) -> SignInMail | None:
         """Return the newest mail with this id, or None when it is not (or no longer) kept."""
-        return next((mail for mail in reversed(self._mails) if mail.id == mail_id), None)
+        return next((mail for mail in self._made() if mail.id == mail_id), None)
+
+    def _made(self) -> Iterator[SignInMail]:
+        for kept in reversed(self._mails):
+            mail = kept if isinstance(kept, SignInMail) else kept()
+            if mail is not None:
+                yield mail

@@ -14,7 +14,8 @@ from typing import Final, Self
 from doorward.actors import high_water
 from doorward.actors.clocks import StoreClock, boot_seconds
 from doorward.actors.errors import StoreUnreachable
-from doorward.actors.host import Hooks, Host
+from doorward.actors.hooks import Hooks
+from doorward.actors.host import Host
 from doorward.actors.journal import Journal
 from doorward.actors.ledger import Event
 from doorward.actors.messages import (

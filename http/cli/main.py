@@ -1,24 +1,32 @@
 """``doorward``: the command line."""
 
-import os
-from pathlib import Path
-
 import click
-import uvloop
 
-from doorward.config.settings import load
-from doorward.http import logs
-from doorward.http.serving import serve as serve_forever
+from doorward.http.cli.examples import examples
+from doorward.http.cli.keys import key
+from doorward.http.cli.serve import serve
+from doorward.http.cli.settings import settings
+from doorward.http.cli.storefronts import storefront
 
 
-@click.group()
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "doorward serve",
+        'doorward storefront add kopi-senja --name "Kopi Senja" --published',
+        'doorward key add kopi-senja --kind secret --name "Order service" --scope orders:write',
+    ),
+)
+@click.version_option(package_name="doorward", message="%(prog)s %(version)s")
 def main() -> None:
-    """Doorward."""
+    """Doorward: passwordless sign-in for storefronts, many of them behind one server.
+
+    `serve` runs the server. The other commands set it up while it runs, here or elsewhere; they
+    need its operator key.
+
+    docs/configuration.md explains every setting and policy field.
+    """
 
 
-@main.command()
-def serve() -> None:
-    """Serve storefronts."""
-    settings = load(os.environ, folder=Path.cwd())
-    logs.configure(level=settings.log.log_level, style=settings.log.log_format)
-    uvloop.run(serve_forever(settings, announce=lambda opened: click.echo(str(opened), err=True)))
+for command in (serve, storefront, key, settings):
+    main.add_command(command)

@@ -46,9 +46,6 @@ class Parser(Protocol):
     def feed_data(self, incoming_data: bytes) -> Any:  # noqa: ANN401 - aiohttp does not type it
         """Parse the next bytes: messages whose heads are complete, whether upgraded, the rest."""
 
-    def pause_reading(self) -> None:
-        """Stop in the middle of a body whose reader is behind."""
-
     def message_consumed(self) -> None:
         """Hear that a message is being handled."""
 
@@ -96,7 +93,7 @@ class FramedParser:
         self._calm = True  # nothing below is under way
         self._broken = False
         self._rest, self._at = b"", 0  # what is not fed yet, and from where on
-        self._halted = False  # the parser itself holds a part of the last piece
+        self._halted = False  # the reader of the newest body is behind
         self._seeking: bytes | None = (
             None  # the last bytes fed since the word, while its head lasts
         )
@@ -108,10 +105,12 @@ class FramedParser:
         self.set_upgraded: Callable[[bool], None] = parser.set_upgraded
 
     def pause_reading(self) -> None:
-        """Stop in the middle of a body whose reader is behind."""
-        self._calm = False
+        """Feed no more: the reader of a body is behind.
+
+        The parser itself is not told. It would keep what it was given at a place that cannot be
+        seen from here; so it always takes a whole piece, and the buffer overflows by one at most.
+        """
         self._halted = True
-        self._parser.pause_reading()
 
     def feed_data(self, data: bytes) -> Parsed:
         """Parse the next bytes of the connection; none asks to go on where it stopped.
@@ -152,10 +151,8 @@ class FramedParser:
             return _NOTHING
         self._take(data)
         messages: list[Message] = []
-        while self._may_go_on(len(messages)):
-            piece = b"" if self._halted else self._next_piece()
-            self._halted = False
-            parsed, upgraded, tail = self._parser.feed_data(piece)
+        while self._may_go_on(messages):
+            parsed, upgraded, tail = self._parser.feed_data(self._next_piece())
             for message, _ in parsed:
                 self._judge(message)
             if parsed:
@@ -163,12 +160,8 @@ class FramedParser:
                 self._announced = parsed[-1]
             if upgraded:
                 return messages, True, tail + self._forget()
-            if self._halted:
-                break
             self._end_piece()
-        self._calm = not (
-            self._halted or self._rest or self._sieve is not None or self._seeking is not None
-        )
+        self._calm = not self._rest and self._sieve is None and self._seeking is None
         return messages, False, b""
 
     def _judge(self, message: RawRequestMessage) -> None:
@@ -184,10 +177,16 @@ class FramedParser:
         if calm and data and data[0] in _INSIDE_WORD:
             self._seeking = b""
         self._rest, self._at = self._rest[self._at :] + data, 0
+        self._halted = False
 
-    def _may_go_on(self, found: int) -> bool:
-        # What the parser holds goes first: the reader of that body has asked for it.
-        return self._halted or (bool(self._rest) and self._owner.waiting() + found < _WAITING_MAX)
+    def _may_go_on(self, found: list[Message]) -> bool:
+        if not self._rest or self._owner.waiting() + len(found) >= _WAITING_MAX:
+            return False
+        if not self._halted:
+            return True
+        # Once a body is complete its reader asks no more: nobody would, if this stopped here.
+        body = found[-1][1] if found else self._owner.newest_body()
+        return body is None or body.is_eof()
 
     def _next_piece(self) -> bytes:
         self._announced = None
@@ -217,14 +216,14 @@ class FramedParser:
             self._seeking = b""
             return found + len(_WORD)
         fed = self._seeking
-        straddling = (fed + data[start : start + len(_HEAD_END) - 1]).find(_HEAD_END)
-        found = start + straddling - len(fed) if straddling >= 0 else data.find(_HEAD_END, start)
-        if straddling < 0 and found < 0:
-            self._seeking = (fed + data[start:])[1 - len(_HEAD_END) :]
-            return len(data)
+        end = min(start + _SLICE_BYTES, len(data))
+        found = (fed + data[start:end]).find(_HEAD_END)
+        if found < 0:
+            self._seeking = (fed + data[start:end])[1 - len(_HEAD_END) :]
+            return end
         self._seeking = None
         self._head_ends = True
-        return found + len(_HEAD_END)
+        return start + found + len(_HEAD_END) - len(fed)
 
     def _end_piece(self) -> None:
         if self._sieve is not None:

@@ -1,18 +1,20 @@
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
 import pytest_asyncio
 
+from tests.actors.store_client import client_of
 from tests.http.doors import Door, Setup, opened
 from tests.http.shops import Shop, open_shop
 from tests.http.store_server import StoreServer
 
 
-@pytest.fixture(scope="session")
-def store_of_all() -> Iterator[StoreServer]:
+@contextmanager
+def running_store() -> Iterator[StoreServer]:
     # Not in pytest's own folder: a socket's path may have 107 characters at most.
     folder = Path(tempfile.mkdtemp(prefix="dw-http-"))
     server = StoreServer(folder)
@@ -21,29 +23,54 @@ def store_of_all() -> Iterator[StoreServer]:
     rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def store_of_all() -> Iterator[StoreServer]:
+    with running_store() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def store_of_one() -> Iterator[StoreServer]:
+    """A store for one door at a time, emptied before each."""
+    with running_store() as server:
+        yield server
+
+
 @pytest.fixture
 def fragile_store() -> Iterator[StoreServer]:
     """A store that this test may freeze and kill."""
-    folder = Path(tempfile.mkdtemp(prefix="dw-http-"))
-    server = StoreServer(folder)
-    yield server
-    server.kill()
-    rmtree(folder)
+    with running_store() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def common_door(
+    store_of_all: StoreServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Door]:
+    folder = tmp_path_factory.mktemp("common-door")
+    async with opened(store_of_all, folder, Setup()) as door:
+        yield door
 
 
 @pytest.fixture
-def setup() -> Setup:
-    return Setup()
+def door_setup() -> Setup | None:
+    """How the door is set up; None for the usual one, which many tests share."""
+    return None
 
 
-@pytest_asyncio.fixture
-async def door(store_of_all: StoreServer, tmp_path: Path, setup: Setup) -> AsyncIterator[Door]:
-    async with opened(store_of_all, tmp_path, setup) as opened_door:
-        yield opened_door
-        await opened_door.system.close()
-        await opened_door.store.flushall()
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(
+    common_door: Door, store_of_one: StoreServer, tmp_path: Path, door_setup: Setup | None
+) -> AsyncIterator[Door]:
+    if door_setup is None:
+        yield common_door
+        return
+    async with client_of(store_of_one.socket) as client:
+        await client.flushall()
+    async with opened(store_of_one, tmp_path, door_setup) as own_door:
+        yield own_door
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def shop(door: Door) -> Shop:
     return await open_shop(door)

@@ -100,7 +100,7 @@ class Client:
 async def client_from(url: str, address: str | None = None) -> AsyncIterator[Client]:
     """Make a client; ``address`` is the loopback address its sockets are bound to."""
     connector = aiohttp.TCPConnector(
-        local_addr=(address, 0) if address is not None else None, limit=0
+        local_addr=(address, 0) if address is not None else None, limit=200
     )
     async with aiohttp.ClientSession(
         connector=connector,

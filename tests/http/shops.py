@@ -23,6 +23,11 @@ ROOMY: Final = {
     "verifications": {"perAddressPerMinute": 100_000, "perStorefrontPerMinute": 100_000},
 }
 """A policy whose volume limits are out of the way."""
+REFUSED: Final = {
+    "code": "INVALID_CODE",
+    "message": "The code is wrong or no longer valid.",
+}
+"""The one answer to a code or link that does not open."""
 
 _numbers: Final = count(1)
 

@@ -112,7 +112,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         args: tuple[object, ...],
         context: Context | None,
     ) -> Due:
-        return Due(when, callback, args, loop=self, context=context or copy_context())
+        # An empty context counts as false, so only None may mean the present one.
+        context = copy_context() if context is None else context
+        return Due(when, callback, args, loop=self, context=context)
 
     def _run_once(self) -> None:
         """Run what is ready now; the one method of the standard loop that decides what runs."""
@@ -157,8 +159,12 @@ def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     finally:
         loop.watch = lambda: None
         loop.raise_the_dead()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_end_all())
         loop.close()
+
+
+async def _end_all() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
