@@ -32,7 +32,9 @@ class Caller(msgspec.Struct, frozen=True):
 
     ``origin`` is set only when the CSRF rule leaves the decision to a comparison with the
     storefront's configured origin. ``own_origin`` is the origin the request itself was sent to,
-    known only in development (loopback), where it stands in for a configured one.
+    known only in development (loopback), where it stands in for a configured one. ``key_digest`` is
+    the SHA-256 of a secret key sent along, by which ``asserted_address`` may count instead of
+    ``address``.
     """
 
     address: str
@@ -40,6 +42,8 @@ class Caller(msgspec.Struct, frozen=True):
     origin: str | None = None
     own_origin: str | None = None
     scheme: Literal["http", "https"] = "http"
+    key_digest: str | None = None
+    asserted_address: str | None = None
 
 
 class Presented(msgspec.Struct, frozen=True):

@@ -43,6 +43,7 @@ _STEADY_SECONDS: Final = 5.0
 
 _LOOK_SECONDS: Final = 0.02
 _PROBE_SECONDS: Final = 1.0
+_CANCEL_SECONDS: Final = 1.0
 _CLIENT_SECONDS: Final = 5.0
 
 
@@ -163,7 +164,7 @@ class RedisChild:
         # cancellation that comes together with its result (python/cpython issue 86296).
         while self._supervisor is not None and not self._supervisor.done():
             self._supervisor.cancel()
-            await asyncio.wait({self._supervisor}, timeout=_LOOK_SECONDS)
+            await asyncio.wait({self._supervisor}, timeout=_CANCEL_SECONDS)
         self._supervisor = None
         await self._end()
         self._tell(Phase.STOPPED, "stopped")

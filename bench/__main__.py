@@ -15,6 +15,7 @@ from bench import machine, report, scenarios
 from bench.failures import BenchFailed
 from bench.machine import STOLEN_SHARE, CpuTime
 from bench.memory import grow
+from bench.progress import tell
 from bench.report import Report
 from bench.rounds import QUICK, WHOLE, Plan, Result
 from doorward.actors.errors import DoorwardError
@@ -84,14 +85,14 @@ def measure(plan: Plan, names: tuple[str, ...]) -> Report:
     looked, before = machine.look(), CpuTime.now()
     warnings = looked.warnings
     for warning in warnings:
-        click.echo(f"bench: warning: {warning}", err=True)
+        tell(f"warning: {warning}")
     results, growth = [], None
     for name in dict.fromkeys(names):
         if name in LOADS:
-            click.echo(f"bench: {name}", err=True)
+            tell(name)
             results.append(LOADS[name](plan))
     if set(GROWING) & set(names):
-        click.echo("bench: memory", err=True)
+        tell("memory")
         growth = grow(plan, until_idle="idle" in names)
     stolen = CpuTime.now().stolen_share(before)
     if stolen > STOLEN_SHARE:

@@ -94,7 +94,7 @@ def look() -> Machine:
         aiohttp=version("aiohttp"),
         uvloop=version("uvloop"),
         redis=str(find_program().release),
-        wrk=_first_match(("wrk", "-v"), r"wrk (\S+)"),
+        wrk=_first_match(("wrk", "-v"), r"wrk (?:debian/)?([\w.]+)"),
         commit=_first_match(("git", "describe", "--always", "--dirty"), r"(\S+)"),
         filesystem=_filesystem(DISK),
         sync_ms=_sync_ms(),
@@ -115,7 +115,7 @@ def _first_match(command: Sequence[str], pattern: str) -> str:
         )
     except OSError:
         return "unknown"
-    found = re.search(pattern, ended.stdout + ended.stderr)
+    found = re.search(pattern, ended.stdout)
     return found[1] if found else "unknown"
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import uvloop
 
 from bench import fleet, processes
+from bench.progress import tell
 from bench.rounds import Plan
 from bench.scenarios import troubles
 from bench.servers import Door, bench_folder, doorward
@@ -51,11 +52,10 @@ def grow(plan: Plan, *, until_idle: bool) -> Growth:
         footprints, faults = [_footprint(door, "empty")], []
         storefronts = uvloop.run(fleet.open_sandboxes(door, plan.storefronts))
         footprints.append(_footprint(door, f"{len(storefronts):,} storefronts"))
-        opened = [
-            session
-            for batch in _batches(plan.live_sessions)
-            for session in uvloop.run(_open_sessions(door, storefronts, *batch))
-        ]
+        opened: list[fleet.Session] = []
+        for count in _batches(plan.live_sessions):
+            opened += uvloop.run(_open_sessions(door, storefronts, count, start=len(opened)))
+            tell(f"{len(opened):,} live sessions")
         footprints.append(_footprint(door, f"{len(opened):,} live sessions"))
         sample = opened[:: max(1, len(opened) // _SAMPLE)]
         if until_idle:
@@ -71,16 +71,16 @@ def grow(plan: Plan, *, until_idle: bool) -> Growth:
         )
 
 
-def _batches(sessions: int) -> Iterator[tuple[int, str]]:
+def _batches(sessions: int) -> Iterator[int]:
     """Cut the work so that every code is used within its ten minutes."""
-    for number, start in enumerate(range(0, sessions, _AT_ONCE)):
-        yield min(_AT_ONCE, sessions - start), f"b{number:02d}-"
+    for start in range(0, sessions, _AT_ONCE):
+        yield min(_AT_ONCE, sessions - start)
 
 
 async def _open_sessions(
-    door: Door, storefronts: list[fleet.Storefront], count: int, mark: str
+    door: Door, storefronts: list[fleet.Storefront], count: int, *, start: int
 ) -> list[fleet.Session]:
-    codes = await fleet.mail_codes(door, storefronts, count, mark=mark)
+    codes = await fleet.mail_codes(door, storefronts, count, mark=f"from{start}-")
     return await fleet.sign_in(door, codes)
 
 

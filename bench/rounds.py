@@ -11,6 +11,7 @@ from itertools import count
 from statistics import median
 from typing import Final
 
+from bench.progress import tell
 from bench.servers import Door, Server
 from bench.steady import Steady
 from bench.wrk import SATURATED, Feed, Load, load
@@ -135,7 +136,8 @@ def in_turns(plan: Plan, door: Door, bare: Server, feed: FeedMaker) -> list[Pair
     last = load(door, warm_up, seconds=1, connections=plan.connections)
     load(bare, warm_up.repeated(), seconds=1, connections=plan.connections)
     pairs = []
-    for _ in range(plan.rounds):
+    for number in range(1, plan.rounds + 1):
+        tell(f"round {number} of {plan.rounds}")
         sent = feed(next(numbers), last)
         last = load(door, sent, seconds=plan.seconds, connections=plan.connections)
         if last.tally.ran_out:

@@ -37,7 +37,7 @@ _TROUBLES: Final = (
 
 def request_otp(plan: Plan, storefronts: int) -> Result:
     """Ask for codes, each for an email never seen before."""
-    with _both() as (door, beside, folder):
+    with both() as (door, beside, folder):
         slugs = uvloop.run(fleet.open_storefronts(door, storefronts))
 
         def feed(number: int, _last: Load | None) -> Feed:
@@ -52,7 +52,7 @@ def request_otp(plan: Plan, storefronts: int) -> Result:
 
 def verify_otp(plan: Plan) -> Result:
     """Sign in with right codes, each used once; every email becomes a customer."""
-    with _both() as (door, beside, folder):
+    with both() as (door, beside, folder):
         storefronts = uvloop.run(fleet.open_sandboxes(door, plan.sandboxes))
 
         def feed(number: int, last: Load | None) -> Feed:
@@ -65,7 +65,7 @@ def verify_otp(plan: Plan) -> Result:
 
 def me(plan: Plan) -> Result:
     """Ask who is signed in, with many live sessions in turn: at the peak, then below it."""
-    with _both() as (door, beside, folder):
+    with both() as (door, beside, folder):
         sessions = uvloop.run(_sessions(door, plan))
         parts = [fleet.me(session) for session in sessions]
         feed = Feed.write("again", parts, folder / "feed")
@@ -122,7 +122,7 @@ def _held(plan: Plan, door: Door, feed: Feed, rate: float) -> Steady:
 
 
 @contextmanager
-def _both() -> Iterator[tuple[Door, Server, Path]]:
+def both() -> Iterator[tuple[Door, Server, Path]]:
     """Serve both, fresh for every scenario: none pays for what another left behind."""
     with bench_folder() as folder, doorward(folder) as door, bare(folder) as beside:
         yield door, beside, folder

@@ -11,7 +11,7 @@ import gc
 import random
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import cycle
@@ -64,16 +64,32 @@ def arrivals(rate: float, seconds: float, *, seed: int) -> Iterator[float]:
         due += gaps.expovariate(rate)
 
 
-class _Loop:
+class OpenLoop:
     """One steady load while it runs."""
 
-    def __init__(self, wires: list[Wire], requests: Sequence[bytes], due: list[float]) -> None:
-        self._idle = wires
+    def __init__(
+        self,
+        wires: Sequence[Wire],
+        requests: Sequence[bytes],
+        due: Sequence[float],
+        *,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        """Prepare; the clock runs from now on.
+
+        Args:
+            wires: Open connections.
+            requests: What is sent, in turn.
+            due: When, in seconds from now, ascending.
+            clock: Tells seconds.
+        """
+        self._idle = list(wires)
+        self._clock = clock
         self._requests = cycle(requests)
         self._due = deque(due)
         self._waiting: deque[float] = deque()
         self._open = len(due)
-        self._start = perf_counter()
+        self._start = clock()
         self.latencies: list[float] = []
         self.lateness: list[float] = []
         self.bad_statuses = 0
@@ -81,7 +97,7 @@ class _Loop:
 
     def tick(self) -> None:
         """Send what has become due since the last tick."""
-        now = perf_counter() - self._start
+        now = self._clock() - self._start
         while self._due and self._due[0] <= now:
             due = self._due.popleft()
             self.lateness.append(now - due)
@@ -98,7 +114,7 @@ class _Loop:
     def _answered(self, wire: Wire, due: float, answer: Answer) -> None:
         if answer is LOST:
             return
-        self.latencies.append(perf_counter() - self._start - due)
+        self.latencies.append(self._clock() - self._start - due)
         self.bad_statuses += answer.status != _OK
         self._open -= 1
         if self._open == 0:
@@ -136,7 +152,7 @@ async def hold(
     """Hold a rate against a server on this machine, the requests in turn."""
     wires = [await Wire.open(port) for _ in range(connections)]
     due = list(arrivals(rate, seconds, seed=connections))
-    loop = _Loop(list(wires), requests, due)
+    loop = OpenLoop(wires, requests, due)
     loop.tick()
     # What does not come in time is no reason to stop: it is counted.
     with suppress(TimeoutError):

@@ -134,13 +134,15 @@ async def ask_all(
 
     async def work() -> None:
         wire = await Wire.open(port)
-        while waiting:
-            index, content = waiting.pop()
-            answer = await _patiently(wire, content)
-            if answer.status not in expect:
-                raise BenchFailed(f"{_line(content)} was answered {answer.status}")
-            answers[index] = answer
-        wire.close()
+        try:
+            while waiting:
+                index, content = waiting.pop()
+                answer = await _patiently(wire, content)
+                if answer.status not in expect:
+                    raise BenchFailed(f"{_line(content)} was answered {answer.status}")
+                answers[index] = answer
+        finally:
+            wire.close()
 
     try:
         async with asyncio.TaskGroup() as group:

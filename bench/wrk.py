@@ -90,7 +90,7 @@ def load(server: Server, feed: Feed, *, seconds: int, connections: int) -> Load:
     processes.settle(server.pids)
     before = [processes.stat(pid).cpu_seconds for pid in server.pids]
     wrk_before = _cpu_of_ended_children()
-    tally = parse_output(_run(server.port, feed, seconds=seconds, connections=connections))
+    tally = parse_output(run(server.port, feed, seconds=seconds, connections=connections))
     wrk_seconds = _cpu_of_ended_children() - wrk_before
     processes.settle(server.pids)
     after = [processes.stat(pid).cpu_seconds for pid in server.pids]
@@ -117,7 +117,12 @@ def parse_output(output: str) -> Tally:
     raise BenchFailed(f"wrk measured nothing; it said: {output[-500:].strip() or '(nothing)'}")
 
 
-def _run(port: int, feed: Feed, *, seconds: int, connections: int) -> str:
+def run(port: int, feed: Feed, *, seconds: int, connections: int) -> str:
+    """Run wrk with one thread and return what it says.
+
+    Raises:
+        BenchFailed: It is missing.
+    """
     if shutil.which("wrk") is None:
         raise BenchFailed("wrk is missing: scripts/install --dev installs it")
     options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT)]

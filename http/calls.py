@@ -5,16 +5,20 @@ type, strict JSON, strict cookies).
 """
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
+from multidict import istr
 
 from doorward.actors import tokens
 from doorward.actors.messages import NOTHING, Caller, Presented
 from doorward.http.edge import cookies, fetch_metadata, json_body
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import BadRequest
+
+KEY_HEADER: Final = istr("X-Doorward-Key")
+"""A secret key beside the call's own credential: it may say whose address counts (contract §7)."""
 
 B = TypeVar("B", bound=msgspec.Struct)
 
@@ -67,12 +71,18 @@ class Call:
         return self._caller(fetch_metadata.origin_to_compare(self.request))
 
     def _caller(self, origin: str | None) -> Caller:
+        request, addresses = self.request, self._addresses
+        keys = request.headers.getall(KEY_HEADER, ())
+        if len(keys) > 1:
+            raise BadRequest(f"{KEY_HEADER} is given twice")
         return Caller(
-            address=self._addresses.of(self.request),
+            address=addresses.of(request),
             request_id=self.request_id,
             origin=origin,
-            own_origin=self._addresses.own_origin(self.request),
-            scheme=self._addresses.scheme(self.request),
+            own_origin=addresses.own_origin(request),
+            scheme=addresses.scheme(request),
+            key_digest=tokens.digest(keys[0]) if keys else None,
+            asserted_address=addresses.asserted(request) if keys else None,
         )
 
     async def body(self, shape: type[B]) -> B:

@@ -1,15 +1,20 @@
 """Logs: one line per event, JSON for machines and colour for people, and no secret in either.
 
 Fields are values, never formatted into a sentence, so a line break in one cannot start a second
-line (OWASP Logging Cheat Sheet, log injection).
+line (OWASP Logging Cheat Sheet, log injection). An exception is told by its types and places alone:
+its text may quote a request, and the variables of its frames hold keys (ASVS 16.2.5).
 """
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import structlog
+from structlog.typing import EventDict, WrappedLogger
 
 _LEVELS: Final = {
     "debug": logging.DEBUG,
@@ -32,14 +37,11 @@ def configure(*, level: str, style: str) -> None:
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        place_exceptions,
     ]
     if style == "json":
         structlog.configure(
-            processors=[
-                *shared,
-                structlog.processors.dict_tracebacks,
-                structlog.processors.JSONRenderer(serializer=_dumps),
-            ],
+            processors=[*shared, structlog.processors.JSONRenderer(serializer=_dumps)],
             wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
             logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
             cache_logger_on_first_use=True,
@@ -52,6 +54,32 @@ def configure(*, level: str, style: str) -> None:
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(level=max(_LEVELS[level], logging.WARNING), stream=sys.stderr)
+
+
+def place_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Put ``trace`` in place of an exception: its types and places, and nothing that they held."""
+    told = event.pop("exc_info", None)
+    error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+    if error is not None:
+        event["trace"] = list(_places(error))
+    return event
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    for link in _chain(error):
+        yield type(link).__qualname__
+        for frame, line in traceback.walk_tb(link.__traceback__):
+            code = frame.f_code
+            yield f"  {Path(code.co_filename).name}:{line} {code.co_qualname}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
 def _dumps(event: dict[str, Any], **_options: Any) -> bytes:  # noqa: ANN401 - structlog's signature

@@ -45,6 +45,11 @@ class Failure(NamedTuple):
     cookies: tuple[str, ...] = ()
 
 
+KEY_REQUIRED: Final = Failure(
+    401, "KEY_REQUIRED", "This call needs a valid key.", headers={"WWW-Authenticate": "Bearer"}
+)
+
+
 def response(
     answer: Reply | Failure,
     body: Any,  # noqa: ANN401 - any JSON value

@@ -11,9 +11,11 @@ OWASP ASVS 6.5.1–6.5.5 (single use, ten minutes, attempts bounded).
 import hmac
 
 from doorward.actors.desks import challenges, mails, sessions, tallies
+from doorward.actors.desks.callers import admitted
 from doorward.actors.desks.limits import rules_of
-from doorward.actors.desks.origins import is_secure, picked, refused_origin
+from doorward.actors.desks.origins import is_secure, picked
 from doorward.actors.messages import (
+    Caller,
     CodeSent,
     NotFound,
     Outcome,
@@ -35,10 +37,11 @@ def request_code(turn: Turn, message: RequestCode) -> Outcome:
     storefront = turn.published()
     if storefront is None:
         return NotFound()
-    if refusal := refused_origin(turn, storefront, message.caller):
-        return refusal
+    caller = admitted(turn, storefront, message.caller)
+    if not isinstance(caller, Caller):
+        return caller
     policy = policy_of(storefront)
-    read = tallies.read(turn, address=message.caller.address, email=message.email)
+    read = tallies.read(turn, address=caller.address, email=message.email)
     counted = tallies.count_code(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
         return counted
@@ -57,10 +60,11 @@ def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
     storefront = turn.published()
     if storefront is None:
         return NotFound()
-    if refusal := refused_origin(turn, storefront, message.caller):
-        return refusal
+    caller = admitted(turn, storefront, message.caller)
+    if not isinstance(caller, Caller):
+        return caller
     rules = rules_of(storefront.policy)
-    read = tallies.read(turn, address=message.caller.address, email=message.email)
+    read = tallies.read(turn, address=caller.address, email=message.email)
     counted = tallies.count_verification(read, rules, turn.now_ms)
     if isinstance(counted, TooMany):
         return counted
@@ -84,12 +88,11 @@ def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
     storefront = turn.published()
     if storefront is None:
         return NotFound()
-    if refusal := refused_origin(turn, storefront, message.caller):
-        return refusal
+    caller = admitted(turn, storefront, message.caller)
+    if not isinstance(caller, Caller):
+        return caller
     link = turn.ledger.get(Link, message.token_digest)
-    read = tallies.read(
-        turn, address=message.caller.address, email=link.email if link is not None else ""
-    )
+    read = tallies.read(turn, address=caller.address, email=link.email if link is not None else "")
     counted = tallies.count_verification(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
         return counted

@@ -5,7 +5,7 @@ elsewhere (OWASP Forgot Password Cheat Sheet). Only in development, on loopback 
 configured, the request's own origin stands in.
 """
 
-from doorward.actors.messages import Caller, OriginRefused, Presented
+from doorward.actors.messages import Caller, Presented
 from doorward.actors.records import Storefront
 from doorward.actors.turns import Place, Turn
 
@@ -43,13 +43,3 @@ def is_secure(turn: Turn, storefront: Storefront, caller: Caller) -> bool:
 def picked(presented: Presented, *, secure: bool) -> str | None:
     """Pick the cookie that counts: over https only the one a sibling host cannot plant."""
     return presented.secure if secure else presented.plain
-
-
-def refused_origin(turn: Turn, storefront: Storefront, caller: Caller) -> OriginRefused | None:
-    """Hold an ``Origin`` header to the configured origin, where the CSRF rule asks for it."""
-    if caller.origin is None:
-        return None
-    if caller.origin == configured_origin(turn, storefront, caller):
-        return None
-    turn.note("origin_refused", request_id=caller.request_id)
-    return OriginRefused()

@@ -8,9 +8,11 @@ import msgspec
 
 from doorward.actors import tokens
 from doorward.actors.desks import customers, tallies
-from doorward.actors.desks.origins import is_secure, picked, refused_origin
+from doorward.actors.desks.callers import admitted
+from doorward.actors.desks.origins import is_secure, picked
 from doorward.actors.desks.tallies import Tallies
 from doorward.actors.messages import (
+    Caller,
     Me,
     NotFound,
     Outcome,
@@ -85,8 +87,9 @@ def update_me(turn: Turn, message: UpdateMe) -> Outcome:
     storefront = turn.published()
     if storefront is None:
         return NotFound()
-    if refusal := refused_origin(turn, storefront, message.caller):
-        return refusal
+    caller = admitted(turn, storefront, message.caller)
+    if not isinstance(caller, Caller):
+        return caller
     secure = is_secure(turn, storefront, message.caller)
     customer = signed_in(turn, picked(message.session, secure=secure))
     if customer is None:
@@ -99,8 +102,9 @@ def sign_out(turn: Turn, message: SignOut) -> Outcome:
     storefront = turn.published()
     if storefront is None:
         return NotFound()
-    if refusal := refused_origin(turn, storefront, message.caller):
-        return refusal
+    caller = admitted(turn, storefront, message.caller)
+    if not isinstance(caller, Caller):
+        return caller
     secure = is_secure(turn, storefront, message.caller)
     if _end_presented(turn, picked(message.session, secure=secure)):
         turn.note("signed_out", request_id=message.caller.request_id)

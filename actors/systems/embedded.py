@@ -33,7 +33,10 @@ from doorward.actors.tokens import Random
 from doorward.actors.turns import Place
 from doorward.actors.work_loop import WorkLoop
 
+NAMED_AT_ONCE: Final = 10_000
+"""Naming looks through the whole store, so it should seldom have to begin again."""
 ERASED_AT_ONCE: Final = 200
+"""What one turn deletes: within one script call (``redis_journal.WRITES_PER_CALL``)."""
 HIGH_WATER_SECONDS: Final = 1.0
 _OWNER_BYTES: Final = 8
 
@@ -147,8 +150,11 @@ class EmbeddedSystem:
             return closed
         complete = False
         while not complete:
-            names, complete = await self._wiring.journal.names(slug, ERASED_AT_ONCE)
-            await self.ask(slug, EraseRecords(names=tuple(names), last=complete))
+            names, complete = await self._wiring.journal.names(slug, NAMED_AT_ONCE)
+            for start in range(0, len(names), ERASED_AT_ONCE):
+                chunk = tuple(names[start : start + ERASED_AT_ONCE])
+                await self.ask(slug, EraseRecords(names=chunk, last=False))
+        await self.ask(slug, EraseRecords(names=(), last=True))
         return closed
 
     async def close(self) -> None:

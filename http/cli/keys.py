@@ -141,10 +141,9 @@ def revoke(api: OperatorApi, slug: str, key_id: str) -> None:
 
 def _all(api: OperatorApi, slug: str) -> list[dict[str, Any]]:
     try:
-        items: list[dict[str, Any]] = api.get(_path(slug)).get("items", [])
+        return api.page(_path(slug)).items
     except Refused as refused:
         raise NoStorefront(slug) if refused.status == _NOT_FOUND else refused from None
-    return items
 
 
 def _path(slug: str) -> str:

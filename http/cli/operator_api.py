@@ -37,6 +37,13 @@ class OperatorKey(NamedTuple):
         return f"OperatorKey((hidden), {self.found_in!r})"
 
 
+class Page(msgspec.Struct, rename="camel"):
+    """A page of a list."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None = None
+
+
 class Refused(Failed):
     """The server answered that it does not do this.
 
@@ -75,6 +82,13 @@ class OperatorApi:
     def get(self, path: str) -> dict[str, Any]:
         """Read; see ``_call`` for what is raised."""
         return self._call("GET", path)
+
+    def page(self, path: str) -> Page:
+        """Read a page of a list; see ``_call`` for what is raised."""
+        try:
+            return msgspec.convert(self._call("GET", path), Page)
+        except msgspec.ValidationError:
+            raise self._foreign("a list") from None
 
     def put(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Write; see ``_call`` for what is raised."""
@@ -157,7 +171,7 @@ class OperatorApi:
                 "operator key goes only where it says."
             )
         if not isinstance(said, str):
-            return Failed(f"{self.origin} answers {status}, and not as a Doorward server does.")
+            return self._foreign(str(status))
         if status == http.HTTPStatus.UNAUTHORIZED:
             return Refused(
                 f"{self.origin} refuses the operator key from {self._key.found_in}: it is not "
@@ -172,6 +186,9 @@ class OperatorApi:
             )
         param = (members or {}).get("param")
         return Refused(said, status, param if isinstance(param, str) else _first_word(said))
+
+    def _foreign(self, answer: str) -> Failed:
+        return Failed(f"{self.origin} answers {answer}, but not as a Doorward server does.")
 
 
 def _perhaps(method: str) -> str:

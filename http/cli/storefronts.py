@@ -1,9 +1,10 @@
 """``doorward storefront``: set storefronts up on a running server."""
 
-import json
 from typing import Any, Final
+from urllib.parse import quote
 
 import click
+import msgspec
 
 from doorward.http.cli.examples import examples
 from doorward.http.cli.failures import Failed, NoStorefront
@@ -227,13 +228,13 @@ def _all(api: OperatorApi) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        page = api.get(f"/storefronts?limit={_PAGE}" + (f"&cursor={cursor}" if cursor else ""))
-        items += page.get("items", [])
-        following = page.get("nextCursor")
+        after = f"&cursor={quote(cursor)}" if cursor else ""
+        page = api.page(f"/storefronts?limit={_PAGE}{after}")
+        items += page.items
         # Slugs are listed in order: a cursor that does not grow would lead round for ever.
-        if not following or following <= cursor:
+        if not page.next_cursor or page.next_cursor <= cursor:
             return items
-        cursor = following
+        cursor = page.next_cursor
 
 
 def _known(api: OperatorApi, slug: str) -> dict[str, Any]:
@@ -262,16 +263,16 @@ def _policy(given: tuple[str, ...]) -> dict[str, object]:
     for text in given:
         name, equals, value = text.partition("=")
         try:
-            policy_value = json.loads(value)
-        except ValueError:
-            policy_value = value
-        if not name or not equals or not value or isinstance(policy_value, dict | list):
+            decoded = msgspec.json.decode(value)
+        except msgspec.MsgspecError:
+            decoded = value
+        if not name or not equals or not value or isinstance(decoded, dict | list):
             raise click.BadParameter(
                 f"{text!r} is not FIELD=VALUE, such as codes.ttl=300.", param_hint="--policy"
             )
         if name in policy:
             raise click.BadParameter(f"{name} is given twice.", param_hint="--policy")
-        policy[name] = policy_value
+        policy[name] = decoded
     return policy
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
@@ -28,16 +29,14 @@ from doorward.actors.partitions import is_slug
 from doorward.actors.records import BankAccount, Payment
 from doorward.http import timestamps
 from doorward.http.calls import Call, Malformed
-from doorward.http.replies import Failure, Reply
+from doorward.http.replies import KEY_REQUIRED, Failure, Reply
 from doorward.http.surface import Handler, Surface
 from doorward.http.system import System
 
 PREFIX: Final = "/api/v1/operator"
 PAGE: Final = 20
 PAGE_MAX: Final = 100
-KEY_REQUIRED: Final = Failure(
-    401, "KEY_REQUIRED", "This call needs a valid key.", headers={"WWW-Authenticate": "Bearer"}
-)
+_WHOLE: Final = re.compile(r"[1-9][0-9]*", re.ASCII)
 OPERATOR: Final = Surface()
 
 
@@ -104,10 +103,13 @@ def guarded(operator_key: str) -> Callable[[Handler], Handler]:
 
 
 def bearer(call: Call) -> str:
-    """Read the bearer credential; empty when there is none (or two, which is none)."""
+    """Read the bearer credential, ASCII as RFC 6750 §2.1 has it; empty when there is none.
+
+    Two are none, and so is one with bytes that are no text (aiohttp hands those on as surrogates).
+    """
     given = call.request.headers.getall("Authorization", [])
     scheme, _, key = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    return key.strip() if scheme.lower() == "bearer" else ""
+    return key.strip() if scheme.lower() == "bearer" and key.isascii() else ""
 
 
 async def put_storefront(call: Call, system: System) -> Reply | Failure:
@@ -187,14 +189,25 @@ def page_of(call: Call) -> tuple[int, str]:
     Raises:
         Malformed: When either is not of its form.
     """
-    limit, cursor = call.query("limit"), call.query("cursor") or ""
-    if limit is not None and not (
-        limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= PAGE_MAX
-    ):
-        raise Malformed("limit", f"must be 1 to {PAGE_MAX}")
+    cursor = call.query("cursor") or ""
     if cursor and not is_slug(cursor):
         raise Malformed("cursor", "must be a cursor from an earlier answer")
-    return int(limit or PAGE), cursor
+    return limit_of(call, usual=PAGE, at_most=PAGE_MAX), cursor
+
+
+def limit_of(call: Call, *, usual: int, at_most: int) -> int:
+    """Read ``limit``: a whole number from 1, without leading zeros.
+
+    Raises:
+        Malformed: When it is anything else.
+    """
+    limit = call.query("limit")
+    if limit is None:
+        return usual
+    # Its length first: Python refuses to turn thousands of digits into a number.
+    if len(limit) > len(str(at_most)) or not _WHOLE.fullmatch(limit) or int(limit) > at_most:
+        raise Malformed("limit", f"must be 1 to {at_most}")
+    return int(limit)
 
 
 async def _ask(call: Call, system: System, message: Callable[[], Any]) -> Outcome:

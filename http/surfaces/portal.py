@@ -11,6 +11,7 @@ from doorward.actors.messages import (
     CodeSent,
     CustomerView,
     Invalid,
+    KeyRefused,
     Me,
     NotFound,
     OriginRefused,
@@ -31,7 +32,7 @@ from doorward.actors.partitions import is_slug
 from doorward.http import timestamps
 from doorward.http.calls import Call
 from doorward.http.edge import cookies
-from doorward.http.replies import Failure, Reply, limit_headers, retry_headers
+from doorward.http.replies import KEY_REQUIRED, Failure, Reply, limit_headers, retry_headers
 from doorward.http.surface import Surface
 from doorward.http.system import System
 
@@ -206,6 +207,14 @@ async def sign_out(call: Call, system: System) -> Reply | Failure:
     return refused(outcome)
 
 
+_SAID: Final[dict[type[Outcome], Failure]] = {
+    KeyRefused: KEY_REQUIRED,
+    OriginRefused: Failure(403, "FORBIDDEN", "This request came from another site."),
+    SessionRequired: Failure(401, "AUTH_REQUIRED", "Sign in first."),
+    NotFound: Failure(404, "NOT_FOUND", "There is no such storefront."),
+}
+
+
 def refused(outcome: Outcome) -> Failure:
     """Put an expected refusal into the portal's words; one table for the whole surface."""
     if isinstance(outcome, TooMany):
@@ -216,12 +225,9 @@ def refused(outcome: Outcome) -> Failure:
         return Failure(401, "INVALID_CODE", message, headers=limit_headers(outcome.standing))
     if isinstance(outcome, Invalid):
         return Failure(400, "VALIDATION_ERROR", f"{outcome.name} {outcome.rule}.", outcome.name)
-    if isinstance(outcome, SessionRequired):
-        return Failure(401, "AUTH_REQUIRED", "Sign in first.")
-    if isinstance(outcome, OriginRefused):
-        return Failure(403, "FORBIDDEN", "This request came from another site.")
-    if isinstance(outcome, NotFound):
-        return Failure(404, "NOT_FOUND", "There is no such storefront.")
+    said = _SAID.get(type(outcome))
+    if said is not None:
+        return said
     raise TypeError(type(outcome).__name__)
 
 

@@ -1,6 +1,6 @@
 """The merchant surface's sandbox calls: captured mail, a clock of one's own (contract §6)."""
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -19,16 +19,15 @@ from doorward.actors.messages import (
     NotFound,
     Outcome,
     ReadMail,
-    Request,
 )
 from doorward.actors.partitions import shard_of_key, shared_name
 from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.rendering import render
 from doorward.http import timestamps
 from doorward.http.calls import Call, Malformed
-from doorward.http.replies import Failure, Reply
+from doorward.http.replies import KEY_REQUIRED, Failure, Reply
 from doorward.http.surface import Handler, Surface
-from doorward.http.surfaces.operator import KEY_REQUIRED, bearer
+from doorward.http.surfaces.operator import bearer, limit_of
 from doorward.http.system import System
 
 PREFIX: Final = "/api/v1/merchant/sandbox"
@@ -44,11 +43,21 @@ class ClockBody(msgspec.Struct, rename="camel"):
     advance_seconds: int
 
 
+class _Holder(NamedTuple):
+    """Whose secret key was sent, and its digest: the storefront itself says whether it is live."""
+
+    slug: str
+    key_digest: str
+
+
 async def read_mail(call: Call, system: System) -> Reply | Failure:
     """Read captured mail, oldest first."""
-    digest = tokens.digest(bearer(call))
-    message = ReadMail(key_digest=digest, to=_to(call), after=_after(call), limit=_limit(call))
-    outcome = await _ask(call, system, message)
+    holder = await _holder(call, system)
+    if holder is None:
+        return KEY_REQUIRED
+    limit = limit_of(call, usual=MAIL_PAGE, at_most=MAIL_PAGE_MAX)
+    message = ReadMail(key_digest=holder.key_digest, to=_to(call), after=_after(call), limit=limit)
+    outcome = await system.ask(holder.slug, message)
     if isinstance(outcome, MailList):
         return Reply(200, {"items": [_item(mail) for mail in outcome.items]})
     return _refused(outcome)
@@ -56,32 +65,37 @@ async def read_mail(call: Call, system: System) -> Reply | Failure:
 
 async def clear_mail(call: Call, system: System) -> Reply | Failure:
     """Forget captured mail."""
-    outcome = await _ask(call, system, ClearMail(key_digest=tokens.digest(bearer(call))))
+    holder = await _holder(call, system)
+    if holder is None:
+        return KEY_REQUIRED
+    outcome = await system.ask(holder.slug, ClearMail(key_digest=holder.key_digest))
     return Reply(204, None) if isinstance(outcome, Deleted) else _refused(outcome)
 
 
 async def advance_clock(call: Call, system: System) -> Reply | Failure:
     """Move the storefront's clock forward."""
+    holder = await _holder(call, system)
+    if holder is None:
+        return KEY_REQUIRED
     body = await call.body(ClockBody)
     if not 0 <= body.advance_seconds <= _YEARS_SECONDS:
         raise Malformed("advanceSeconds", "must be 0 or more, ten years in all at most")
-    message = AdvanceClock(
-        key_digest=tokens.digest(bearer(call)), advance_ms=body.advance_seconds * 1000
-    )
-    outcome = await _ask(call, system, message)
+    message = AdvanceClock(key_digest=holder.key_digest, advance_ms=body.advance_seconds * 1000)
+    outcome = await system.ask(holder.slug, message)
     if isinstance(outcome, ClockNow):
         return Reply(200, {"now": timestamps.iso(outcome.now_ms)})
     return _refused(outcome)
 
 
-async def _ask(call: Call, system: System, message: Request) -> Outcome:
-    """Find the storefront by its key, then ask it; it checks the key itself."""
+async def _holder(call: Call, system: System) -> _Holder | None:
+    """Find whose key it is, before anything else of the request is looked at."""
     key = bearer(call)
     partition = shard_of_key(key)
     if partition is None or not key.startswith("sk_"):
-        return KeyRefused()
-    owner = await system.ask(shared_name(partition), FindKey(key_digest=tokens.digest(key)))
-    return await system.ask(owner.slug, message) if isinstance(owner, KeyFound) else KeyRefused()
+        return None
+    digest = tokens.digest(key)
+    owner = await system.ask(shared_name(partition), FindKey(key_digest=digest))
+    return _Holder(owner.slug, digest) if isinstance(owner, KeyFound) else None
 
 
 def _refused(outcome: Outcome) -> Failure:
@@ -107,13 +121,6 @@ def _after(call: Call) -> str | None:
     if after is not None and not (after.isascii() and after.isdigit() and len(after) <= 18):  # noqa: PLR2004 - fits 64 bits
         raise Malformed("after", "must be the id of a captured mail")
     return after
-
-
-def _limit(call: Call) -> int:
-    limit = call.query("limit") or str(MAIL_PAGE)
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:4]) <= MAIL_PAGE_MAX):
-        raise Malformed("limit", f"must be 1 to {MAIL_PAGE_MAX}")
-    return int(limit)
 
 
 def _item(mail: SignInMail) -> dict[str, Any]:

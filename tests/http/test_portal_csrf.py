@@ -88,6 +88,20 @@ async def test_guesses_from_another_site_are_not_evaluated(door: Door) -> None:
     assert (await shop.verify(await shop.code())).status == 200
 
 
+@pytest.mark.parametrize("headers", REFUSED_HEADERS)
+async def test_a_code_is_asked_for_from_another_site_only_without_a_cookie(
+    door: Door, headers: Headers
+) -> None:
+    shop = await open_shop(door, origin=ORIGIN)
+
+    with_any_cookie = await shop.request_code(BUYER, [*headers, ("Cookie", "theme=dark")])
+    without = await shop.request_code(BUYER, headers)
+
+    assert with_any_cookie.status == 403
+    assert without.status == 200
+    assert len(await shop.mails()) == 1
+
+
 @pytest.mark.parametrize("headers", ALLOWED_HEADERS)
 async def test_an_unsafe_call_of_the_storefronts_own_page_or_of_no_browser_works(
     door: Door, headers: Headers
@@ -116,8 +130,8 @@ async def test_the_origin_compared_with_is_the_configured_one(
     shop = await open_shop(door, **document)
     own = own.replace("SLUG", shop.slug)
 
-    configured = await shop.request_code(BUYER, [("Origin", own)])
-    requested = await shop.request_code(BUYER, [("Origin", door.url)])
+    configured = await shop.sign_out(headers=[("Origin", own)])
+    requested = await shop.sign_out(headers=[("Origin", door.url)])
 
     assert configured.status == 200
     assert requested.status == 403
@@ -128,14 +142,13 @@ async def test_where_nothing_is_configured_the_requests_own_loopback_origin_is_c
 ) -> None:
     port = shop.door.url.rpartition(":")[2]
 
-    own = await shop.request_code(BUYER, [("Origin", shop.door.url)])
-    by_name = await shop.request_code(
-        BUYER, [("Host", f"localhost:{port}"), ("Origin", f"http://localhost:{port}")]
-    )
-    other_name = await shop.request_code(BUYER, [("Origin", f"http://localhost:{port}")])
-    foreign_host = await shop.request_code(
-        BUYER, [("Host", "evil.example"), ("Origin", "http://evil.example")]
-    )
+    local = ("Host", f"localhost:{port}")
+    foreign = ("Host", "evil.example")
+
+    own = await shop.sign_out(headers=[("Origin", shop.door.url)])
+    by_name = await shop.sign_out(headers=[local, ("Origin", f"http://localhost:{port}")])
+    other_name = await shop.sign_out(headers=[("Origin", f"http://localhost:{port}")])
+    foreign_host = await shop.sign_out(headers=[foreign, ("Origin", "http://evil.example")])
 
     assert (own.status, by_name.status) == (200, 200)
     assert (other_name.status, foreign_host.status) == (403, 403)

@@ -84,9 +84,13 @@ class Run:
     async def step(self) -> None:
         """Do one thing, let some time pass, and look."""
         self.world.steps += 1
-        if self.random.random() < 0.75:
+        if self.random.random() < 0.8:
             knock = self._picked(self._knocks)
             self.knocking.append(asyncio.create_task(knock()))
+        elif not self.world.living():
+            known_dead = self.random.random() < 0.5
+            gone = tuple(machine.name for machine in self.world.machines)
+            self.world.start_machine(gone if known_dead else ())
         else:
             fault = self._picked(self._faults)
             self.world.note(fault.__name__)
@@ -207,11 +211,7 @@ class Run:
     # --- faults -----------------------------------------------------------------------------------
 
     def crash(self) -> None:
-        machine = self.random.choice(self.world.living())
-        machine.crash()
-        if len(self.world.living()) == 0:
-            known_dead = (machine.name,) if self.random.random() < 0.5 else ()
-            self.world.start_machine(known_dead)
+        self.random.choice(self.world.living()).crash()
 
     def start(self) -> None:
         if len(self.world.living()) < MACHINES:
@@ -252,6 +252,8 @@ class Run:
         self.world.clock_step_ms = self.random.randint(-CLOCK_STEP_MS, CLOCK_STEP_MS)
 
     def sleep_long(self) -> None:
+        for machine in self.world.living():
+            machine.freezes += 1
         hours = self.random.choice((0.01, 0.05, 0.2, 1.1, 24.5))
         self.world.loop.leap(hours * HOUR_SECONDS)
 

@@ -95,7 +95,7 @@ class World:
     def start_machine(self, dead: tuple[str, ...] = ()) -> Machine:
         """Start one more; sometimes with next to no memory, so that it forgets all the time."""
         self.started += 1
-        memory_bytes = self.random.choice((4_000, 20_000, 64_000_000))
+        memory_bytes = self.random.choice((60_000, 64_000_000))
         machine = Machine(self, f"host-{self.started}", memory_bytes, dead)
         self.machines.append(machine)
         machine.start()
@@ -144,6 +144,8 @@ class World:
         """Send a message to a machine that probably serves the storefront."""
         machine = self.serving(slug)
         if machine is None or self.random.random() < 0.1:
+            if not self.living():
+                return Reply(turned_away=True)
             machine = self.random.choice(self.living())
         reply = await machine.ask(slug, message, patience_seconds=PATIENCE_SECONDS)
         if isinstance(reply.error, TurnFailed):

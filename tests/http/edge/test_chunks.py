@@ -23,7 +23,9 @@ SIZES = st.lists(st.integers(1, 9), max_size=40)
 
 @given(
     chunks=st.lists(st.binary(min_size=1, max_size=20), max_size=4),
-    trailers=st.lists(st.sampled_from([b"X: 1", b"Cookie: a=b", b"x:", b"X-\x21: \xff"]), max_size=3),
+    trailers=st.lists(
+        st.sampled_from([b"X: 1", b"Cookie: a=b", b"x:", b"X-\x21: \xff"]), max_size=3
+    ),
     sizes=SIZES,
 )
 def test_chunks_pass_trailers_do_not_and_the_rest_is_handed_back(
@@ -67,7 +69,9 @@ def test_a_size_line_that_two_readers_could_read_differently_is_refused(line: by
         ChunkSieve().sift(line + b"\r\nx\r\n0\r\n\r\n")
 
 
-@pytest.mark.parametrize("line", [b"1;a", b"1;a=b", b'1;a="b; \\" c"', b"1;a;b=c", b"01", b"0" * 15 + b"1"])
+@pytest.mark.parametrize(
+    "line", [b"1;a", b"1;a=b", b'1;a="b; \\" c"', b"1;a;b=c", b"01", b"0" * 15 + b"1"]
+)
 def test_a_size_line_as_the_standard_has_it_is_taken(line: bytes) -> None:
     raw = line + b"\r\nx\r\n0\r\n\r\n"
 
@@ -104,7 +108,8 @@ def test_trailers_have_a_sum_they_may_not_pass() -> None:
 
 def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
     sieve = ChunkSieve()
+    for _ in range(8):
+        sieve.sift(b"1" * 1000)
 
     with pytest.raises(BadChunk):
-        for _ in range(10):
-            sieve.sift(b"1" * 1000)
+        sieve.sift(b"1" * 1000)

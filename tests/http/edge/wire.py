@@ -1,6 +1,7 @@
 """A raw client for a real server, and what the tests of the edge call things."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple, Protocol
@@ -41,6 +42,20 @@ class Client:
     async def send(self, raw: bytes) -> None:
         self._writer.write(raw)
         await self._writer.drain()
+
+    async def send_while_open(self, *pieces: bytes) -> None:
+        """Send piece by piece, each once the loop had its turn, as long as the server listens."""
+        with suppress(ConnectionError):
+            for piece in pieces:
+                await self.send(piece)
+                await asyncio.sleep(0)
+
+    async def send_in_pieces(self, raw: bytes, chance: random.Random) -> None:
+        """Send in pieces of any size."""
+        while raw:
+            size = chance.choice([1, 10, 100, 1000, 10_000])
+            await self.send(raw[:size])
+            raw = raw[size:]
 
     async def send_until_closed(self, raw: bytes) -> int:
         """Send the same again and again; tell how often it went out."""
