@@ -113,6 +113,10 @@ class SignOut(Request, frozen=True, kw_only=True):
     session: Presented = NOTHING
 
 
+class ReadFront(Request, frozen=True, kw_only=True):
+    """Read what the public sees of a storefront."""
+
+
 # --- requests: operator ---------------------------------------------------------------------------
 
 
@@ -252,6 +256,13 @@ class Me(Outcome, frozen=True, kw_only=True):
     """Who is signed in; ``customer`` is None when nobody is."""
 
     customer: CustomerView | None
+
+
+class Front(Outcome, frozen=True, kw_only=True):
+    """A published storefront as its pages show it."""
+
+    display_name: str
+    accent: str | None
 
 
 class SignedOut(Outcome, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ from redis.backoff import NoBackoff
 
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.errors import StoreRefused
-from doorward.actors.off_loop import finish_in_thread
+from doorward.actors.finishing import finish, finish_in_thread
 from doorward.actors.redis_home import CONFIG_NAME, Fsync, RedisHome, StoreLogin
 from doorward.actors.redis_program import RedisProgram, Release, child_environment, release_of
 from doorward.actors.store_checks import is_refusal
@@ -243,7 +243,7 @@ class RedisChild:
             return release
         finally:
             ended.cancel()
-            await probe.aclose()
+            await finish(probe.aclose())
 
     async def _look(self, probe: aioredis.Redis) -> Release | None:
         """Return the server's release once it answers and has loaded everything."""

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from doorward.actors.errors import StoreRefused
-from doorward.actors.off_loop import finish_in_thread
+from doorward.actors.finishing import finish_in_thread
 
 _LOCK_NAME: Final = "redis.lock"
 _TERM_SECONDS: Final = 10.0

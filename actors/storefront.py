@@ -20,6 +20,7 @@ _DESKS: Final[dict[type[Request], Callable[[Turn, Any], Outcome]]] = {
     messages.ReadMe: sessions.read_me,
     messages.UpdateMe: sessions.update_me,
     messages.SignOut: sessions.sign_out,
+    messages.ReadFront: storefronts.read_front,
     messages.PutStorefront: storefronts.put_storefront,
     messages.GetStorefront: storefronts.get_storefront,
     messages.DeleteStorefront: storefronts.delete_storefront,

@@ -58,8 +58,9 @@ def main(names: tuple[str, ...], json_file: Path | None, *, quick: bool, as_mark
 
     Ends with status 1 when something made a figure invalid; an aim that is missed does not.
     """
-    # What ends us ends what we started: the blocks that hold the servers are left in order.
-    for signum in (signal.SIGTERM, signal.SIGHUP):
+    # What ends us ends what we started: the blocks that hold the servers are left in order. SIGINT
+    # too, which a shell has its background jobs ignore.
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _leave)
     try:
         found = measure(QUICK if quick else WHOLE, names or USUAL)
@@ -105,4 +106,4 @@ def _leave(signum: int, _frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/bench")

@@ -1,6 +1,7 @@
 """The ceiling: aiohttp on uvloop with nothing behind it, answering what Doorward answers.
 
-It reads a body as JSON where there is one and sends constants of Doorward's own shape and size.
+It reads a body as JSON where there is one and sends constants of Doorward's own shape and,
+but for the blanks that Python's json sets, size.
 What Doorward costs beyond this is what signing in costs: strict parsing, deciding, committing.
 """
 

@@ -35,14 +35,14 @@ local function fresh(parts)
 end
 
 local function once(parts)
-  local sent, last = 0, #parts
+  -- wrk asks for one request before the first, to see whether it is pipelined, and never sends it.
+  local asked, last = -1, #parts
   return function()
-    if sent < last then
-      sent = sent + 1
-    else
+    asked = asked + 1
+    if asked > last then
       exhausted = 1
     end
-    return parts[sent]
+    return parts[math.max(1, math.min(asked, last))]
   end
 end
 

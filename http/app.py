@@ -11,6 +11,7 @@ from doorward.http import timestamps
 from doorward.http.calls import Call
 from doorward.http.dev_mailbox import add_dev_mailbox
 from doorward.http.edge.client_address import ClientAddress
+from doorward.http.link_page import LinkPage
 from doorward.http.replies import Failure, Reply
 from doorward.http.surface import Handler, Surface
 from doorward.http.surfaces import operator, portal, sandbox
@@ -73,6 +74,7 @@ def make_app(
     routes.add(PLAIN, _health_routes(app[HEALTH]))
     if mailbox is not None:
         add_dev_mailbox(app, mailbox)
+    LinkPage(system, addresses).register(app)
     routes.register(app)
     return app
 

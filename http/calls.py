@@ -18,6 +18,7 @@ from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import BadRequest
 
 KEY_HEADER: Final = istr("X-Doorward-Key")
+_MISSING: Final = "Object missing required field "
 """A secret key beside the call's own credential: it may say whose address counts (contract §7)."""
 
 B = TypeVar("B", bound=msgspec.Struct)
@@ -81,7 +82,8 @@ class Call:
             origin=origin,
             own_origin=addresses.own_origin(request),
             scheme=addresses.scheme(request),
-            key_digest=tokens.digest(keys[0]) if keys else None,
+            # Bytes that are no text open nothing; aiohttp hands them on as surrogates.
+            key_digest=tokens.digest(keys[0] if keys[0].isascii() else "") if keys else None,
             asserted_address=addresses.asserted(request) if keys else None,
         )
 
@@ -121,8 +123,14 @@ class Malformed(Exception):
 
 def _fault(error: msgspec.ValidationError) -> tuple[str, str]:
     """Split msgspec's sentence into the member's name and the rule, without echoing any input."""
-    text, _, path = str(error).partition(" - at `$")
-    if "missing required field" in text:
-        return text.split("`")[1], "is required"
-    name = path.rstrip("`").lstrip(".")
-    return name, text[:1].lower() + text[1:]
+    # From the right: the sentence may quote what was sent, the path never does.
+    text, _, path = str(error).rpartition(" - at `$")
+    if not text:
+        text, path = path, ""
+    name = path.removesuffix("`").lstrip(".")
+    if text.startswith(_MISSING):
+        member = text.removeprefix(_MISSING).strip("`")
+        return f"{name}.{member}" if name else member, "is required"
+    if text.startswith("Expected "):
+        return name, text[:1].lower() + text[1:]
+    return name, "must be one of the values it may have"

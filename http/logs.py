@@ -58,9 +58,12 @@ def configure(*, level: str, style: str) -> None:
 
 def place_exceptions(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Put ``trace`` in place of an exception: its types and places, and nothing that they held."""
-    told = event.pop("exc_info", None)
-    error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
-    if error is not None:
+    error = event.pop("exc_info", None)
+    if isinstance(error, tuple):
+        error = error[1]
+    elif error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
         event["trace"] = list(_places(error))
     return event
 

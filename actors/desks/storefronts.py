@@ -20,12 +20,14 @@ from doorward.actors.messages import (
     Deleted,
     DeleteStorefront,
     EraseRecords,
+    Front,
     GetStorefront,
     Invalid,
     KeyRefused,
     NotFound,
     Outcome,
     PutStorefront,
+    ReadFront,
     StorefrontDocument,
     StorefrontView,
 )
@@ -69,6 +71,14 @@ def get_storefront(turn: Turn, _message: GetStorefront) -> Outcome:
     """Read a storefront as its operator set it up."""
     known = turn.storefront()
     return NotFound() if known is None else _view(turn.slug, known, created=False)
+
+
+def read_front(turn: Turn, _message: ReadFront) -> Outcome:
+    """Read what the public sees of a published storefront."""
+    known = turn.published()
+    if known is None:
+        return NotFound()
+    return Front(display_name=known.display_name, accent=known.branding.accent)
 
 
 def delete_storefront(turn: Turn, _message: DeleteStorefront) -> Outcome:

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,7 +25,6 @@ def print_banner(opened: Opened, settings: Settings) -> None:
         click.echo(f"  {name:<{width}}  {click.style(value, fg='cyan')}")
     click.echo("\n" + "\n".join(_next_steps(opened, _origin(opened, settings))))
     click.echo("\nCtrl-C ends it in order; a second one at once.")
-    sys.stdout.flush()
 
 
 def _lines(opened: Opened, settings: Settings) -> Iterator[tuple[str, str]]:

@@ -42,7 +42,7 @@ def run(settings: Settings) -> None:
     except DoorwardError as error:
         raise Failed(_why(error)) from None
     except OSError as error:
-        raise Failed(_why_not_listening(error, settings.server)) from None
+        raise Failed(why_not_listening(error, settings.server)) from None
 
 
 async def _serve(settings: Settings) -> None:
@@ -68,7 +68,8 @@ def _why(error: DoorwardError) -> str:
     return f"{error}".rstrip(".") + "."
 
 
-def _why_not_listening(error: OSError, server: Server) -> str:
+def why_not_listening(error: OSError, server: Server) -> str:
+    """Say what the operating system refused, and what to do about it."""
     if error.errno == errno.EADDRINUSE:
         return (
             f"Port {server.port} of {server.host} is taken: end what listens there, or choose "

@@ -24,6 +24,12 @@ _ERASE_SECONDS: Final = 600.0
 _ANSWER_BYTES: Final = 32 << 20
 """A page holds 100 documents of 64 KiB at most; what is longer is not our server's."""
 
+_BROKEN_OFF: Final = (
+    http.client.HTTPException,
+    TimeoutError,
+    ConnectionResetError,
+    BrokenPipeError,
+)
 _REDIRECTS: Final = range(300, 400)
 
 
@@ -152,7 +158,7 @@ class OperatorApi:
                 f"The certificate of {self.origin} does not prove that it is this server "
                 f"({error.verify_message}): nothing was sent."
             )
-        if isinstance(error, http.client.HTTPException | TimeoutError | ConnectionResetError):
+        if isinstance(error, _BROKEN_OFF):
             return Failed(f"{self.origin} gave no answer.{_perhaps(method)}")
         reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
         return Failed(
@@ -167,8 +173,8 @@ class OperatorApi:
         if status in _REDIRECTS:
             target = answer.headers.get("Location", "elsewhere")
             return Failed(
-                f"{self.origin} leads on to {target}: name that server itself with --url; the "
-                "operator key goes only where it says."
+                f"{self.origin} leads on to {target}, which is not followed, as the operator key "
+                "would go along: name the server itself with --url."
             )
         if not isinstance(said, str):
             return self._foreign(str(status))

@@ -22,6 +22,7 @@ from typing import Any, Final, Protocol
 from aiohttp import HttpVersion11, StreamReader, web
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.web_protocol import MAX_MSG_QUEUE_SIZE
 
 from doorward.http.edge.ambiguity import is_ambiguous
 from doorward.http.edge.chunks import BadChunk, ChunkSieve
@@ -31,9 +32,9 @@ Parsed = tuple[Sequence[Message], bool, bytes]
 
 # The shortest request has 26 bytes and takes about 3 kB once parsed: one slice makes 1 MB at most.
 _SLICE_BYTES: Final = 8192
-# Where aiohttp's protocol stops reading, to ask again once it has worked half of them off
-# (web_protocol.MAX_MSG_QUEUE_SIZE). Stopping earlier than it does would leave input lying here.
-_WAITING_MAX: Final = 32
+# Where aiohttp's protocol stops reading, to ask again once it has worked half of them off. To stop
+# earlier than it does would leave input lying here, and nobody would ask.
+_WAITING_MAX: Final = MAX_MSG_QUEUE_SIZE
 _WORD: Final = b"chunked"
 _INSIDE_WORD: Final = frozenset(_WORD[1:])
 _HEAD_END: Final = b"\r\n\r\n"

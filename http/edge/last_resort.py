@@ -60,6 +60,7 @@ def last_answer(status: int, request_id: str) -> web.Response:
 def instead_of(escaped: web.HTTPException, request_id: str) -> web.StreamResponse:
     """Answer in place of an aiohttp error, whose text may quote the request; let redirects be."""
     if escaped.status < 400:  # noqa: PLR2004
+        escaped.headers[hdrs.SERVER] = SERVER
         raise escaped
     if escaped.status == web.HTTPExpectationFailed.status_code:
         # Whether the client sends the body after all is not known (RFC 9110 §10.1.1).

@@ -37,8 +37,8 @@ from doorward.http.surface import Surface
 from doorward.http.system import System
 
 PREFIX: Final = "/api/v1/client-auth"
-_PORTAL: Final = "portal-"
-_DEVICE: Final = "device-"
+PORTAL_COOKIE: Final = "portal-"
+DEVICE: Final = "device-"
 
 
 class CodeRequest(msgspec.Struct, rename="camel"):
@@ -106,7 +106,7 @@ async def request_otp(call: Call, system: System) -> Reply | Failure:
         return email
     caller = call.guarded_caller() if call.cookies else call.caller()
     outcome = await system.ask(
-        slug, RequestCode(email=email, caller=caller, device=call.presented(_DEVICE + slug))
+        slug, RequestCode(email=email, caller=caller, device=call.presented(DEVICE + slug))
     )
     if isinstance(outcome, CodeSent):
         return Reply(
@@ -132,8 +132,8 @@ async def verify_otp(call: Call, system: System) -> Reply | Failure:
             email=email,
             code=body.code,
             caller=call.guarded_caller(),
-            session=call.presented(_PORTAL + slug),
-            device=call.presented(_DEVICE + slug),
+            session=call.presented(PORTAL_COOKIE + slug),
+            device=call.presented(DEVICE + slug),
         ),
     )
     return _signed_in(slug, outcome)
@@ -150,8 +150,8 @@ async def verify_link(call: Call, system: System) -> Reply | Failure:
         VerifyLink(
             token_digest=tokens.digest(body.token),
             caller=call.guarded_caller(),
-            session=call.presented(_PORTAL + slug),
-            device=call.presented(_DEVICE + slug),
+            session=call.presented(PORTAL_COOKIE + slug),
+            device=call.presented(DEVICE + slug),
         ),
     )
     return _signed_in(slug, outcome)
@@ -163,7 +163,7 @@ async def me(call: Call, system: System) -> Reply | Failure:
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
-        slug, ReadMe(caller=call.caller(), session=call.presented(_PORTAL + slug))
+        slug, ReadMe(caller=call.caller(), session=call.presented(PORTAL_COOKIE + slug))
     )
     if isinstance(outcome, Me):
         customer = outcome.customer
@@ -182,7 +182,7 @@ async def update_me(call: Call, system: System) -> Reply | Failure:
         slug,
         UpdateMe(
             caller=call.guarded_caller(),
-            session=call.presented(_PORTAL + slug),
+            session=call.presented(PORTAL_COOKIE + slug),
             name=body.name,
             phone=body.phone,
         ),
@@ -199,10 +199,12 @@ async def sign_out(call: Call, system: System) -> Reply | Failure:
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
-        slug, SignOut(caller=call.guarded_caller(), session=call.presented(_PORTAL + slug))
+        slug, SignOut(caller=call.guarded_caller(), session=call.presented(PORTAL_COOKIE + slug))
     )
     if isinstance(outcome, SignedOut):
-        cookie = cookies.cleared(_cookie(_PORTAL + slug, outcome.secure), secure=outcome.secure)
+        cookie = cookies.cleared(
+            _cookie(PORTAL_COOKIE + slug, outcome.secure), secure=outcome.secure
+        )
         return Reply(200, {"signedOut": True}, cookies=(cookie,))
     return refused(outcome)
 
@@ -234,30 +236,32 @@ def refused(outcome: Outcome) -> Failure:
 def _signed_in(slug: str, outcome: Outcome) -> Reply | Failure:
     if not isinstance(outcome, SignedIn):
         return refused(outcome)
-    secure = outcome.secure
-    set_cookies = [
-        cookies.session_cookie(
-            _cookie(_PORTAL + slug, secure),
-            outcome.secret,
-            max_age_seconds=outcome.ttl_seconds,
-            secure=secure,
-        )
-    ]
-    if outcome.device_secret is not None:
-        set_cookies.append(
-            cookies.session_cookie(
-                _cookie(_DEVICE + slug, secure),
-                outcome.device_secret,
-                max_age_seconds=outcome.device_ttl_seconds,
-                secure=secure,
-            )
-        )
     return Reply(
         200,
         {"client": _client(outcome.customer)},
         limit_headers(outcome.standing),
-        tuple(set_cookies),
+        sign_in_cookies(slug, outcome),
     )
+
+
+def sign_in_cookies(slug: str, outcome: SignedIn) -> tuple[str, ...]:
+    """Write the cookies that a sign-in sets: the session's, and the device's if it is new."""
+    secure = outcome.secure
+    session = cookies.session_cookie(
+        _cookie(PORTAL_COOKIE + slug, secure),
+        outcome.secret,
+        max_age_seconds=outcome.ttl_seconds,
+        secure=secure,
+    )
+    if outcome.device_secret is None:
+        return (session,)
+    device = cookies.session_cookie(
+        _cookie(DEVICE + slug, secure),
+        outcome.device_secret,
+        max_age_seconds=outcome.device_ttl_seconds,
+        secure=secure,
+    )
+    return session, device
 
 
 def _slug(call: Call, in_body: str | None) -> str | Failure:
@@ -278,7 +282,7 @@ def _slug(call: Call, in_body: str | None) -> str | Failure:
 
 def _slug_of_cookie(call: Call) -> str | None:
     names = {name.removeprefix("__Host-") for name in call.cookies}
-    slugs = {name.removeprefix(_PORTAL) for name in names if name.startswith(_PORTAL)}
+    slugs = {name.removeprefix(PORTAL_COOKIE) for name in names if name.startswith(PORTAL_COOKIE)}
     return slugs.pop() if len(slugs) == 1 else None
 
 

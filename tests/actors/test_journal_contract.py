@@ -567,7 +567,7 @@ async def test_many_records_are_named_piece_by_piece(bench: Bench) -> None:
 
 
 class CutWire:
-    async def carry(self, work: Work[object]) -> object:
+    async def carry(self, work: Work[object], *, lane: bool = False) -> object:
         raise StoreUnreachable("cut")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from redis import asyncio as aioredis
 from redis import exceptions
 
 from doorward.actors import redis_child
@@ -15,7 +16,7 @@ from doorward.actors.data_folder import DataFolder
 from doorward.actors.redis_child import ChildReport, Phase, RedisChild
 from doorward.actors.redis_home import Fsync
 from doorward.actors.redis_lock import RedisLock
-from doorward.actors.redis_program import RedisProgram, find_program
+from doorward.actors.redis_program import RedisProgram, Release, find_program
 
 NEWEST = find_program()
 FROM_WHEEL = find_program("/nonexistent")
@@ -284,6 +285,47 @@ async def test_a_child_stopped_while_it_comes_back_stays_down(tmp_path: Path, ph
 
     assert child.report.phase is Phase.STOPPED
     assert RedisLock(tmp_path / "redis").is_free()
+
+
+async def test_a_stop_is_obeyed_even_where_a_library_forgets_the_cancellation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = RedisChild._look  # noqa: SLF001 - where redis-py was seen to forget it
+    forgotten = asyncio.Event()
+
+    async def forgetful_look(child: RedisChild, probe: aioredis.Redis) -> Release | None:
+        try:
+            await asyncio.wait_for(asyncio.Event().wait(), WAIT_SECONDS)
+        except asyncio.CancelledError:
+            forgotten.set()
+        return await look(child, probe)
+
+    reports = Reports()
+    async with asyncio.timeout(WAIT_SECONDS), running(tmp_path, reports=reports) as child:
+        monkeypatch.setattr(RedisChild, "_look", forgetful_look)
+        os.kill(pid_of(child), signal.SIGKILL)
+        await reports.until(lambda told: told.phase is Phase.STARTING and told.restarts == 1)
+
+    assert forgotten.is_set()
+    assert RedisLock(tmp_path / "redis").is_free()
+
+
+@pytest.mark.parametrize(
+    "loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"]
+)
+def test_a_child_can_be_stopped_at_any_moment_of_its_return(
+    tmp_path: Path, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def stop_while_it_returns(turns: int) -> None:
+        async with asyncio.timeout(WAIT_SECONDS), running(tmp_path) as child:
+            os.kill(pid_of(child), signal.SIGKILL)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        assert RedisLock(tmp_path / "redis").is_free()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        for turns in (0, 10, 100, 300, 1_000, 2_000, 4_000, 6_000, 8_000, 10_000):
+            runner.run(stop_while_it_returns(turns))
 
 
 async def test_a_cancelled_start_leaves_nobody_behind(folder: DataFolder) -> None:

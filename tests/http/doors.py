@@ -55,6 +55,11 @@ class Door:
     def url(self) -> str:
         return self.client.url
 
+    async def keys(self) -> list[bytes]:
+        """List every key in the store but the hosts' signs of life."""
+        found: list[bytes] = await self.store.keys()
+        return sorted(key for key in found if not key.startswith(b"dw:host:"))
+
     async def operate(
         self, method: str, path: str = "", body: object = None, *, status: int | None = None
     ) -> dict[str, object]:

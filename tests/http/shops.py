@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any, Final
+from urllib.parse import quote
 
 from tests.http.doors import Door
 from tests.http.knocking import Answer, Client, Headers, bearer, cookie_header
@@ -94,7 +95,7 @@ class Shop:
 
     async def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """Read captured mail, oldest first."""
-        wanted = f"&to={to}" if to else ""
+        wanted = f"&to={quote(to)}" if to else ""
         path = f"{SANDBOX}/mail?limit=500{wanted}"
         answer = await self.door.client.get(path, [bearer(self.key)])
         assert answer.status == 200, answer.body

@@ -150,7 +150,7 @@ class Machine:
     def crash(self) -> None:
         """End the process where it stands; what it sent may still be under way."""
         self.gone = True
-        self.world.loop.kill(self.name)
+        self.world.loop.freeze(self.name)
 
     def hand_over(self) -> None:
         """Let it finish what it has and give up its partitions, as the embedded system does."""

@@ -18,33 +18,37 @@ Work = Generator[None, None, T]
 class Wire(Protocol):
     """Carries a call to the store and its answer back."""
 
-    async def carry(self, work: Work[T]) -> T: ...
+    async def carry(self, work: Work[T], *, lane: bool = False) -> T:
+        """Carry it; calls on the lane arrive in the order in which they were made."""
 
 
-def done(work: Work[T], *, steps: int | None = None) -> T | None:
-    """Do all of a call's work, or only its first steps (None: it was torn)."""
+class Torn(Exception):
+    """The connection died before the last step."""
+
+
+def done(work: Work[T], *, steps: int | None = None) -> T:
+    """Do all of a call's work, or only its first steps.
+
+    Raises:
+        Torn: There would have been more.
+    """
     for number in count():
         if number == steps:
             work.close()
-            return None
+            break
         try:
             next(work)
         except StopIteration as stop:
             result: T = stop.value
             return result
-    raise AssertionError
+    raise Torn
 
 
 class PerfectWire:
     """Nothing is lost, nothing takes time."""
 
-    async def carry(self, work: Work[T]) -> T:
-        while True:
-            try:
-                next(work)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
+    async def carry(self, work: Work[T], *, lane: bool = False) -> T:
+        return done(work)
 
 
 class ModelJournal:
@@ -60,7 +64,7 @@ class ModelJournal:
     async def flush(
         self, commits: Sequence[Commit], reads: Sequence[str]
     ) -> tuple[list[Ending], list[bytes | None]]:
-        return await self._wire.carry(self._flush(commits, reads))
+        return await self._wire.carry(self._flush(commits, reads), lane=True)
 
     async def claims(self, partitions: Sequence[int]) -> list[Claim]:
         return await self._wire.carry(self._claims(partitions))

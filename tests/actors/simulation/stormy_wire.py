@@ -6,12 +6,12 @@ partition was taken by somebody else, also when its caller has long crashed.
 
 import asyncio
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from doorward.actors.errors import StoreUnreachable
-from tests.actors.simulation.model_journal import Work, done
+from tests.actors.simulation.model_journal import Torn, Work, done
 from tests.actors.simulation.virtual_loop import party_context
 
 T = TypeVar("T")
@@ -37,55 +37,100 @@ class Weather:
         self.cut = False
 
 
+@dataclass(eq=False)
+class Connection:
+    """One connection: what is sent on it arrives in order, and so do the answers.
+
+    ``dead``: what is sent from now on is lost. ``mute``: no answer comes back any more.
+    """
+
+    arrives_at: float = 0.0
+    answered_at: float = 0.0
+    dead: bool = False
+    mute: bool = False
+    waiting: "list[asyncio.Future[Any]]" = field(default_factory=list)
+
+
 class StormyWire:
-    """One host's way to the store."""
+    """One host's ways to the store: a connection per call, and the lane that flushes share."""
 
     def __init__(self, random: Random, weather: Weather) -> None:
         self._random = random
         self.weather = weather
         self._store: Context = party_context("store")
+        self._lane = Connection()
 
-    async def carry(self, work: Work[T]) -> T:
+    async def carry(self, work: Work[T], *, lane: bool = False) -> T:
         if self.weather.cut:
             await asyncio.sleep(self._random.choice((0.0, 0.05, TIMEOUT_SECONDS)))
             raise StoreUnreachable(f"{PREFIX}cut")
+        connection = self._lane if lane else Connection()
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[T] = loop.create_future()
-        self._send(loop, work, reply)
+        connection.waiting.append(reply)
+        self._send(loop, connection, work, reply)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await reply
         except TimeoutError:
+            self._break(connection)
             raise StoreUnreachable(f"{PREFIX}timeout") from None
+        except StoreUnreachable:
+            self._break(connection)
+            raise
+        finally:
+            connection.waiting.remove(reply)
+
+    def _break(self, connection: Connection) -> None:
+        """Give a connection up; everybody on it learns so, nobody knows how far their calls got."""
+        if connection is self._lane:
+            self._lane = Connection()
+        for reply in connection.waiting:
+            if not reply.done():
+                reply.set_exception(StoreUnreachable(f"{PREFIX}broken"))
 
     def _send(
-        self, loop: asyncio.AbstractEventLoop, work: Work[T], reply: "asyncio.Future[T]"
+        self,
+        loop: asyncio.AbstractEventLoop,
+        connection: Connection,
+        work: Work[T],
+        reply: "asyncio.Future[T]",
     ) -> None:
-        if self._happens(self.weather.request_lost):
+        connection.dead |= self._happens(self.weather.request_lost)
+        if connection.dead:
             return
         late, torn = self._happens(self.weather.late), self._happens(self.weather.torn)
         to_store = self._random.uniform(TIMEOUT_SECONDS, 6.0) if late else self._delay()
-        steps = self._random.randint(0, 3) if torn else None
-        lost = self._happens(self.weather.reply_lost)
         back = self._delay()
+        steps = self._random.randint(0, 3) if torn else None
+        connection.dead |= torn
+        connection.mute |= self._happens(self.weather.reply_lost)
+        mute = connection.mute
+        connection.arrives_at = max(connection.arrives_at, loop.time() + to_store)
 
         def arrive() -> None:
             try:
                 result = done(work, steps=steps)
             except StoreUnreachable as error:
-                if not reply.done():
-                    reply.set_exception(error)
-                return
-            if result is not None and not lost:
-                loop.call_later(back, answer, result, context=self._store)
-            elif torn and not reply.done():
-                reply.set_exception(StoreUnreachable(f"{PREFIX}torn"))
+                answer(error)
+            except Torn:
+                answer(StoreUnreachable(f"{PREFIX}torn"))
+            else:
+                if mute:
+                    return
+                answered_at = max(connection.answered_at, loop.time() + back)
+                connection.answered_at = answered_at
+                loop.call_at(answered_at, answer, result, context=self._store)
 
-        def answer(result: T) -> None:
-            if not reply.done():
+        def answer(result: T | StoreUnreachable) -> None:
+            if reply.done():
+                return
+            if isinstance(result, StoreUnreachable):
+                reply.set_exception(result)
+            else:
                 reply.set_result(result)
 
-        loop.call_later(to_store, arrive, context=self._store)
+        loop.call_at(connection.arrives_at, arrive, context=self._store)
 
     def _happens(self, likelihood: float) -> bool:
         return self._random.random() < likelihood

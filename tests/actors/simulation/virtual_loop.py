@@ -3,7 +3,7 @@
 Whatever runs here runs unmodified and always in the same order, so a seed tells all. Callbacks
 belong to a *party* (a simulated process), told by the context they were made in. A frozen party's
 callbacks are kept until it thaws, as a stopped process finds its sockets and timers due when it goes
-on; a dead party's callbacks are dropped.
+on; a dead party's are kept until the very end, when its tasks are cleared away.
 """
 
 import asyncio
@@ -52,7 +52,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, Due]] = []
         self._made = 0
         self._frozen: dict[str, list[Due]] = {}
-        self._dead: dict[str, None] = {}
         self.complaints: list[str] = []
         self.watch: Callable[[], None] = lambda: None
 
@@ -91,14 +90,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Let a party go on with all that fell due."""
         self._queue.extend(self._frozen.pop(party, ()))
 
-    def kill(self, party: str) -> None:
-        """End a party where it stands."""
-        self._frozen.pop(party, None)
-        self._dead[party] = None
-
-    def raise_the_dead(self) -> None:
+    def thaw_all(self) -> None:
         """Let everybody run again, so that what is left of them can be cleared away."""
-        self._dead.clear()
         for party in list(self._frozen):
             self.thaw(party)
 
@@ -125,11 +118,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._gather_due()
         for _ in range(len(self._queue)):
             due = self._queue.popleft()
-            if due.cancelled() or due.party in self._dead:
-                continue
             if due.party in self._frozen:
                 self._frozen[due.party].append(due)
-            else:
+            elif not due.cancelled():
                 due.run()
 
     def _pass_time(self) -> None:
@@ -158,7 +149,7 @@ def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
         return loop.run_until_complete(main(loop))
     finally:
         loop.watch = lambda: None
-        loop.raise_the_dead()
+        loop.thaw_all()
         loop.run_until_complete(_end_all())
         loop.close()
 

@@ -27,7 +27,7 @@ from tests.actors.simulation.virtual_loop import VirtualLoop
 EPOCH_MS: Final = 1_700_000_000_000
 PATIENCE_SECONDS: Final = 20.0
 """Longer than any answer may take: a dozen flushes, each given up after its timeout."""
-TRACE_LINES: Final = 40
+TRACE_LINES: Final = 60
 EMAILS: Final = ("ann@example.org", "bob@example.org", "cid@example.org")
 ADDRESSES: Final = ("192.0.2.1", "192.0.2.2", "2001:db8::/64")
 TIGHT: Final = b'{"codes":{"perAddressPerMinute":4},"verifications":{"perAddressPerMinute":8}}'

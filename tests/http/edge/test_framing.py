@@ -156,6 +156,22 @@ async def test_a_trailer_is_no_header_of_the_next_request_wherever_it_is_cut(cut
     ]
 
 
+@pytest.mark.parametrize("offset", range(-80, 10))
+async def test_a_slice_may_end_anywhere_in_a_head_that_announces_chunks(offset: int) -> None:
+    padding = b"GET /a HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n"
+    padding %= b"y" * (8192 + offset - len(padding) + 2)
+    chunked = b"POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    raw = padding + chunked + b"2\r\n{}\r\n0\r\nCookie: evil=1\r\n\r\n" + chunked + b"0\r\n\r\n"
+
+    handled = await understood(raw, [])
+
+    assert handled == [
+        ("GET", "/a", b"", (b"Host", b"X")),
+        ("POST", "/b", b"{}", (b"Host", b"Transfer-Encoding")),
+        ("POST", "/b", b"", (b"Host", b"Transfer-Encoding")),
+    ]
+
+
 async def test_a_pipelining_client_makes_a_bounded_number_of_requests_wait() -> None:
     connection = Connection(asyncio.get_running_loop())
     raw = b"GET / HTTP/1.1\r\nHost:\r\n\r\n"
@@ -179,6 +195,18 @@ async def test_a_reader_who_is_behind_is_not_fed_on() -> None:
 
     assert held <= 2 * 8192
     assert connection.handled == [("POST", "/", b"x" * 1_000_000, (b"Host", b"Content-Length"))]
+
+
+async def test_a_body_that_is_complete_holds_up_nothing_even_if_nobody_reads_it() -> None:
+    connection = Connection(asyncio.get_running_loop())
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8000\r\nX: %s\r\n\r\n"
+    # As long as one slice, so that what follows is in the next one.
+    first = head % (b"y" * (8192 - 8000 - len(head) + 2)) + b"x" * 8000
+
+    connection.receive(first + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+
+    assert len(first) == 8192
+    assert [message.method for message, _ in connection.queue] == ["POST", "GET", "GET", "GET"]
 
 
 @pytest.mark.parametrize(

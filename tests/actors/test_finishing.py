@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from doorward.actors.off_loop import finish_in_thread
+from doorward.actors.finishing import finish, finish_in_thread
 
 WAIT_SECONDS = 10
 
@@ -67,3 +67,48 @@ async def test_a_cancelled_caller_leaves_only_when_the_work_has_ended(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert work.ended
+
+
+async def test_work_that_cancels_itself_cancels_its_caller() -> None:
+    async def give_up() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await finish(give_up())
+
+
+async def test_a_coroutine_is_finished_before_its_caller_is_cancelled() -> None:
+    may_end = asyncio.Event()
+    steps: list[str] = []
+
+    async def close() -> None:
+        steps.append("begun")
+        await may_end.wait()
+        steps.append("ended")
+
+    task = asyncio.create_task(finish(close()))
+    await asyncio.wait({task}, timeout=0.01)
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.01)
+    assert steps == ["begun"]
+
+    may_end.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert steps == ["begun", "ended"]
+
+
+async def test_work_that_a_cancelled_caller_did_not_wait_to_see_begin_is_still_done() -> None:
+    done = asyncio.Event()
+
+    async def close() -> None:
+        done.set()
+
+    async def leave() -> None:
+        asyncio.current_task().cancel()  # type: ignore[union-attr]
+        await finish(close())
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(leave())
+    assert done.is_set()
