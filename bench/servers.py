@@ -114,7 +114,7 @@ def doorward(folder: Path) -> Iterator[Door]:
         try:
             yield door
         except BenchFailed as failed:
-            raise BenchFailed(f"{failed}; the server's log ends: {_tail(log)}") from failed
+            raise BenchFailed(f"{failed}; {_obituary(process, log)}") from failed
 
 
 @contextmanager
@@ -141,11 +141,14 @@ def _await_answer(process: "Popen[bytes]", port: int, path: str, log: Path) -> N
         if status == _OK:
             return
         time.sleep(_LOOK_SECONDS)
-    raise BenchFailed(f"a server did not come up; its log ends: {_tail(log)}")
+    raise BenchFailed(f"a server did not come up; {_obituary(process, log)}")
 
 
-def _tail(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "(nothing)"
+def _obituary(process: "Popen[bytes]", log: Path) -> str:
+    status = process.poll()
+    state = "runs" if status is None else f"ended with status {status}"
+    said = log.read_text(encoding="utf-8", errors="replace")[-2000:].strip() or "(nothing)"
+    return f"the server {state}, its log ends: {said}"
 
 
 def _get(port: int, path: str) -> tuple[int, str]:

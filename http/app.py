@@ -1,7 +1,7 @@
 """The application: one factory, one table of routes, every answer in its surface's shape."""
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from aiohttp import web
@@ -100,17 +100,8 @@ class _Routes:
         app.router.add_route("*", "/{path:.*}", self._nowhere)
 
     def _dispatch(self, path: str, by_method: dict[str, _Handler]) -> _Handler:
-        allowed = ", ".join(sorted(by_method))
         not_allowed = _endpoint_of(
-            Failure(
-                405,
-                "METHOD_NOT_ALLOWED",
-                "This path has other methods.",
-                headers={"Allow": allowed},
-            ),
-            shape_of(path),
-            self._system,
-            self._addresses,
+            _not_allowed(by_method), shape_of(path), self._system, self._addresses
         )
 
         async def dispatch(request: web.Request) -> web.StreamResponse:
@@ -119,7 +110,13 @@ class _Routes:
         return dispatch
 
     async def _nowhere(self, request: web.Request) -> web.StreamResponse:
-        failure = Failure(404, "NOT_FOUND", "There is nothing here.")
+        # The pages are routed by method, so another method of theirs arrives here (ASVS 4.1.4).
+        allowed = await _methods_at(request)
+        failure = (
+            _not_allowed(allowed)
+            if allowed
+            else Failure(404, "NOT_FOUND", "There is nothing here.")
+        )
         endpoint = _endpoint_of(failure, shape_of(request.path), self._system, self._addresses)
         return await endpoint(request)
 
@@ -134,6 +131,21 @@ def shape_of(path: str) -> Surface:
         for prefix, surface in SHAPES
         if path == prefix or path.startswith(prefix.rstrip("/") + "/") or prefix == "/"
     )
+
+
+def _not_allowed(methods: Iterable[str]) -> Failure:
+    headers = {"Allow": ", ".join(sorted(methods))}
+    return Failure(405, "METHOD_NOT_ALLOWED", "This path has other methods.", headers=headers)
+
+
+async def _methods_at(request: web.Request) -> set[str]:
+    """Tell the methods of a path that has some, though not the request's."""
+    found: set[str] = set()
+    for resource in request.app.router.resources():
+        match, methods = await resource.resolve(request)
+        if match is None:
+            found |= methods
+    return found
 
 
 def _endpoint_of(

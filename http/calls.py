@@ -18,10 +18,10 @@ from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import BadRequest
 
 KEY_HEADER: Final = istr("X-Doorward-Key")
-_MISSING: Final = "Object missing required field "
 """A secret key beside the call's own credential: it may say whose address counts (contract §7)."""
 
 B = TypeVar("B", bound=msgspec.Struct)
+_MISSING: Final = "Object missing required field "
 
 
 class Call:

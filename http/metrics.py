@@ -4,6 +4,7 @@ The figures are plain integers counted where things happen; they are turned into
 somebody looks, so that counting costs the request path nothing worth naming.
 """
 
+import asyncio
 from collections.abc import Iterator
 
 from aiohttp import web
@@ -72,14 +73,16 @@ class HostCollector(Collector):
 
 def make_metrics_app(system: EmbeddedSystem) -> web.Application:
     """Make the application of the metrics port."""
-    registry = CollectorRegistry()
-    registry.register(HostCollector(system))
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
+    hosts, process = CollectorRegistry(), CollectorRegistry()
+    hosts.register(HostCollector(system))
+    ProcessCollector(registry=process)
+    PlatformCollector(registry=process)
 
     async def metrics(_request: web.Request) -> web.Response:
+        # In a thread: the process's own figures are read from files, and the loop must not wait.
+        of_process = await asyncio.to_thread(generate_latest, process)
         return web.Response(
-            body=generate_latest(registry),
+            body=generate_latest(hosts) + of_process,
             headers={"Content-Type": CONTENT_TYPE_LATEST, "X-Content-Type-Options": "nosniff"},
         )
 

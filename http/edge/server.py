@@ -145,6 +145,7 @@ class EdgeServer(web.Server):
             connection.deadline = self.clock() + self.idle_seconds
         if hdrs.SERVER not in response.headers:
             response.headers[hdrs.SERVER] = last_resort.SERVER
+            response.headers.setdefault(request_ids.HEADER, request_ids.of(request))
         # A refusal that says it closes (``EdgeError.headers``) does, whoever renders it.
         if response.status >= 400 and response.headers.get(hdrs.CONNECTION) == "close":  # noqa: PLR2004
             response.force_close()

@@ -266,10 +266,12 @@ class Run:
         if not self.snapshots:
             return
         world = self.world
-        owner = self.random.choice([*world.living(), None])
         for machine in world.living():
-            machine._note_marks()  # noqa: SLF001
-            if machine is not owner:
+            machine.note_marks()
+        knowing = [m for m in world.living() if m.ownership.high_water() == world.marks]
+        left = self.random.choice([*knowing, None])
+        for machine in world.living():
+            if machine is not left:
                 machine.crash()
         event, image = self.snapshots.pop()
         self.snapshots.clear()
@@ -298,6 +300,8 @@ class Run:
         for machine in world.living():
             machine.weather.clear()
             self._thaw(machine)
+        # Marks run out by the store's wall clock: set back, it keeps a dead host's for an hour.
+        world.clock_step_ms = max(world.clock_step_ms, CLOCK_STEP_MS)
         deadline = world.loop.time() + HEALED_SECONDS
         while not all(world.serving(slug) for slug in POLICIES):
             if world.loop.time() > deadline:

@@ -208,15 +208,15 @@ class Machine:
             await self.ownership.release()
         except StoreUnreachable as error:
             self._on_trouble("release", error)
-        self._note_marks()
+        self.note_marks()
         self.gone = True
 
     async def _also(self) -> None:
-        self._note_marks()
+        self.note_marks()
         if self.ownership.reachable:
             await self.outbox.catch_up()
 
-    def _note_marks(self) -> None:
+    def note_marks(self) -> None:
         """Write the high-water file: one for all, as these machines share a disk."""
         for index, mark in self.ownership.high_water().items():
             self.world.marks[index] = max(mark, self.world.marks.get(index, (0, 0)))

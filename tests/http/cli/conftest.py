@@ -17,6 +17,8 @@ Run = Callable[..., Result]
 def cli_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     with running_server(tmp_path_factory.mktemp("cli-server")) as server:
         yield server
+        # What every test of commands relies on; where it does not hold, the log says why.
+        assert server.process.poll() is None, server.log.read()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
+from threading import Condition, Thread
 from typing import IO, Final
 
 DOORWARD: Final = str(Path(sys.executable).with_name("doorward"))
@@ -41,13 +41,61 @@ def doorward(
     )
 
 
+class Lines:
+    """What a stream says, read as it comes: a pipe that nobody reads stops who writes to it."""
+
+    def __init__(self, stream: IO[str] | None) -> None:
+        assert stream is not None
+        self._stream = stream
+        self._lines: list[str] = []
+        self._has_ended = False
+        self._changed = Condition()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def read(self) -> str:
+        """Return everything so far."""
+        with self._changed:
+            return "".join(self._lines)
+
+    def until(self, text: str) -> str:
+        """Wait for a line with this text; return everything so far."""
+
+        def is_settled() -> bool:
+            return self._has_ended or any(text in line for line in self._lines)
+
+        with self._changed:
+            self._changed.wait_for(is_settled, DEADLINE_SECONDS)
+            assert any(text in line for line in self._lines), f"no {text!r} in {self._lines}"
+            return "".join(self._lines)
+
+    def join(self) -> None:
+        """Wait until the stream has ended."""
+        self._reader.join(DEADLINE_SECONDS)
+
+    def _read(self) -> None:
+        with self._stream:
+            for line in self._stream:
+                with self._changed:
+                    self._lines.append(line)
+                    self._changed.notify_all()
+        with self._changed:
+            self._has_ended = True
+            self._changed.notify_all()
+
+
 class RunningServer:
     """A server that has said where it is."""
 
     def __init__(self, process: "subprocess.Popen[str]", data_dir: Path) -> None:
         self.process = process
         self.data_dir = data_dir
-        self.greeting = self.until(LAST_LINE, process.stdout)
+        self.output = Lines(process.stdout)
+        self.log = Lines(process.stderr)
+        try:
+            self.greeting = self.output.until(LAST_LINE)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; its log: {self.log.read()}") from None
         self.origin = self.told("Readiness").removesuffix("/readyz")
 
     @property
@@ -66,30 +114,13 @@ class RunningServer:
         assert line is not None, self.greeting
         return line[1]
 
-    def until(self, text: str, stream: IO[str] | None) -> str:
-        """Read lines until one holds a text; the deadline ends the process, hence the lines."""
-        assert stream is not None
-        read = ""
-        deadline = Timer(DEADLINE_SECONDS, self.process.kill)
-        deadline.start()
-        try:
-            for line in stream:
-                read += line
-                if text in line:
-                    return read
-        finally:
-            deadline.cancel()
-        raise AssertionError(f"the server ended without saying {text!r}; it said: {read}")
-
-    def log_until(self, text: str) -> str:
-        """Read the log until a line holds a text."""
-        return self.until(text, self.process.stderr)
-
-    def end(self, signum: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
-        """Send a signal; return the status and what it still wrote."""
+    def end(self, signum: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the status."""
         self.process.send_signal(signum)
-        output, log = self.process.communicate(timeout=DEADLINE_SECONDS)
-        return self.process.returncode, output, log
+        self.process.wait(timeout=DEADLINE_SECONDS)
+        self.output.join()
+        self.log.join()
+        return self.process.returncode
 
 
 @contextmanager
@@ -115,4 +146,4 @@ def running_server(
         yield RunningServer(process, folder / "data")
     finally:
         process.kill()
-        process.communicate(timeout=DEADLINE_SECONDS)
+        process.wait(timeout=DEADLINE_SECONDS)

@@ -112,9 +112,11 @@ def test_sigterm_ends_in_order_and_options_win_over_the_environment(tmp_path: Pa
             key = (server.data_dir / "operator.key").read_text(encoding="ascii").strip()
             was_unlocked = is_unlocked(server.redis_lock)
 
-            status, output, log = server.end(signal.SIGTERM)
+            status = server.end(signal.SIGTERM)
 
-    assert (status, output) == (0, "")
+    log = server.log.read()
+    assert status == 0
+    assert server.output.read() == server.greeting
     assert server.origin.startswith("http://localhost:")
     assert server.told("Portal API") == "https://shops.example/api/v1/client-auth"
     assert "doorward storefront add my-shop --name 'My shop'" in server.greeting
@@ -133,10 +135,10 @@ def test_the_first_ctrl_c_waits_for_what_is_in_flight_and_a_second_ends_at_once(
     with running_server(tmp_path) as server, connected(server) as connection:
         hold_a_request_open(connection)
         server.process.send_signal(signal.SIGINT)
-        server.log_until("draining")
+        server.log.until("draining")
         waited = server.process.poll() is None
 
-        status, _, _ = server.end(signal.SIGINT)
+        status = server.end(signal.SIGINT)
 
     assert waited
     assert status == -signal.SIGINT
@@ -145,7 +147,7 @@ def test_the_first_ctrl_c_waits_for_what_is_in_flight_and_a_second_ends_at_once(
 
 def test_one_ctrl_c_ends_with_status_0(tmp_path: Path) -> None:
     with running_server(tmp_path) as server:
-        status, _, _ = server.end(signal.SIGINT)
+        status = server.end(signal.SIGINT)
 
     assert status == 0
     assert is_unlocked(server.redis_lock)

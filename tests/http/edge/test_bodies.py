@@ -1,5 +1,6 @@
 import asyncio
 import time
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -169,6 +170,30 @@ async def test_a_body_whose_framing_breaks_off_is_a_400_at_once(
     assert rest.startswith(b"HTTP/1.1 400 ")
     assert rest.count(b"HTTP/1.") == 1
     assert served.seen == ["POST /"]
+
+
+@pytest.mark.parametrize(("stalled", "seconds_max"), [(b"5\r\nhe", 0.02), (b"5\r\nhelloX\r\n", 60)])
+async def test_the_connection_ends_even_if_the_answer_does_not_say_so(
+    serve: Serve, stalled: bytes, seconds_max: float
+) -> None:
+    begun = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        begun.set()
+        with suppress(EdgeError):
+            await bodies.collect(request, bytes_max=1000, seconds_max=seconds_max)
+        return web.Response()
+
+    served = await serve(handler, linger_seconds=30)
+
+    async with served.client() as client:
+        await client.send(CHUNKED)
+        await begun.wait()
+        await client.send(stalled)
+        answer = await client.answer()
+        rest = await client.rest()
+
+    assert (answer.status, rest) == (200, b"")
 
 
 async def test_a_client_that_leaves_in_the_middle_ends_the_wait(serve: Serve) -> None:

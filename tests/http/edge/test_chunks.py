@@ -60,7 +60,7 @@ def test_chunks_pass_trailers_do_not_and_the_rest_is_handed_back(
         b'1;a="\n"',
         b'1;a="',
         b"\xd9\xa1",
-        b"0" * 17,
+        b"0" * 16 + b"1",
         b"1;" + b"a" * 8190,
     ],
 )

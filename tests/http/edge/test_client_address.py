@@ -99,6 +99,15 @@ async def test_a_hop_that_cannot_be_read_ends_the_walk(
     assert PROXIED.of(request) == group
 
 
+async def test_a_hop_as_long_as_a_header_is_not_remembered(parsed: Parse) -> None:
+    addresses = ClientAddress(["10.0.0.0/8"])
+
+    for filler in "abcdefghij":
+        addresses.of(parsed(f"X-Forwarded-For: {filler * 5000}", peer=PROXY))
+
+    assert addresses._known.cache_info().currsize == 1  # noqa: SLF001 - the proxy itself
+
+
 async def test_bytes_that_are_no_text_end_the_walk(parsed: Parse) -> None:
     assert PROXIED.of(parsed(b"X-Forwarded-For: 1.1.1.1, \xff", peer=PROXY)) == PROXY
 

@@ -81,6 +81,17 @@ async def test_an_exception_that_escapes_is_a_500_that_tells_nothing(
     assert [record.name for record in caplog.records] == ["doorward.http"]
 
 
+async def test_no_path_is_written_to_a_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    served = await serve()
+
+    async with served.client() as client:
+        await client.send(GET % b"s3cret")
+        await client.answer()
+
+    assert "s3cret" not in caplog.text
+
+
 async def test_the_caller_s_request_id_comes_back(serve: Serve) -> None:
     served = await serve(failing(web.HTTPNotFound()))
 
