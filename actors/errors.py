@@ -39,6 +39,9 @@ class Unavailable(DoorwardError):
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 class StoreUnreachable(Unavailable):
     """Redis did not answer, or not in time: what was in flight may or may not be stored."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from doorward.actors.clocks import StoreClock
-from doorward.actors.errors import StoreUnreachable, TurnFailed
+from doorward.actors.errors import Overloaded, StoreUnreachable, TurnFailed
 from doorward.actors.figures import Figures
 from doorward.actors.gate import Gate
 from doorward.actors.hooks import Hooks
@@ -108,7 +108,11 @@ class Host:
         if not self._intake or not self._ownership.serves(partition):
             raise self._ownership.refusal()
         ask = Ask(slug, partition, message, asyncio.get_running_loop().create_future())
-        self._mailboxes.put(ask)
+        try:
+            self._mailboxes.put(ask)
+        except Overloaded:
+            self.figures.overloads += 1
+            raise
         self.figures.asks += 1
         return ask.future
 

@@ -46,9 +46,19 @@ class EdgeConnection(web.RequestHandler):
         unfed: Whether the next byte that arrives begins a head.
         deadline: When the connection is overdue, by the server's clock; not while it handles.
         upgrade_seen: Whether a request on this connection asked for another protocol.
+        broken: Whether its framing was wrong, so that what is not complete never will be.
     """
 
-    __slots__ = ("_door", "_transport", "_unsent", "deadline", "request", "unfed", "upgrade_seen")
+    __slots__ = (
+        "_door",
+        "_transport",
+        "_unsent",
+        "broken",
+        "deadline",
+        "request",
+        "unfed",
+        "upgrade_seen",
+    )
 
     def __init__(
         self,
@@ -78,6 +88,7 @@ class EdgeConnection(web.RequestHandler):
         self.unfed = False  # the next byte that arrives begins a head
         self._unsent = 0
         self.upgrade_seen = False
+        self.broken = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start, or end at once where the address has too many connections already."""
@@ -115,6 +126,10 @@ class EdgeConnection(web.RequestHandler):
     def note_upgrade(self) -> None:
         """Hear that a message asks for another protocol."""
         self.upgrade_seen = True
+
+    def note_break(self) -> None:
+        """Hear that nothing more will be parsed."""
+        self.broken = True
 
     def is_overdue(self, now: float) -> bool:
         """Tell whether this connection has had its time.

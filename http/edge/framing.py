@@ -66,6 +66,16 @@ class Owner(Protocol):
     def note_upgrade(self) -> None:
         """Hear that a message asks for another protocol."""
 
+    def note_break(self) -> None:
+        """Hear that nothing more will be parsed: a body that is not complete never will be."""
+
+
+def spoil(body: StreamReader) -> None:
+    """Let whoever reads a body that broke off hear of it, now or later."""
+    if not body.is_eof():
+        body.set_exception(web.RequestPayloadError("the framing is wrong"))
+        body.feed_eof()
+
 
 class FramedParser:
     """Stands between aiohttp's protocol and its parser; one per connection."""
@@ -95,9 +105,8 @@ class FramedParser:
         self._broken = False
         self._rest, self._at = b"", 0  # what is not fed yet, and from where on
         self._halted = False  # the reader of the newest body is behind
-        self._seeking: bytes | None = (
-            None  # the last bytes fed since the word, while its head lasts
-        )
+        # The last bytes fed since the word, while its head lasts.
+        self._seeking: bytes | None = None
         self._head_ends = False  # the last piece ended with the empty line after the word
         self._announced: Message | None = None  # the newest message of the last piece
         self._sieve: ChunkSieve | None = None
@@ -252,6 +261,6 @@ class FramedParser:
         self._broken, self._calm = True, False
         self._rest, self._at = b"", 0
         body = self._owner.newest_body()
-        if body is not None and not body.is_eof():
-            body.set_exception(web.RequestPayloadError("the framing is wrong"))
-            body.feed_eof()
+        if body is not None:
+            spoil(body)
+        self._owner.note_break()

@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 from doorward.http.edge import last_resort, request_ids
 from doorward.http.edge.client_address import LOCAL, ClientAddress
 from doorward.http.edge.connections import EdgeConnection
+from doorward.http.edge.framing import spoil
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -135,6 +136,9 @@ class EdgeServer(web.Server):
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         connection: EdgeConnection = request.protocol  # type: ignore[assignment] # see __call__
         connection.request = request
+        if connection.broken:
+            # It broke off after aiohttp took the request from its queue and before it came here.
+            spoil(request.content)
         try:
             response = await self._handler(request)
         except web.HTTPException as escaped:

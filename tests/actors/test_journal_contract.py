@@ -366,9 +366,7 @@ async def test_reads_of_a_flush_see_its_commits(bench: Bench) -> None:
     taken = await take(bench, "ann")
     absent = f"{record_prefix('alpha')}email:absent"
 
-    ended, found = await bench.journal.flush(
-        [commit(taken, "ann", put(b"fresh"))], [absent, KEY]
-    )
+    ended, found = await bench.journal.flush([commit(taken, "ann", put(b"fresh"))], [absent, KEY])
 
     assert ended == [Ending.COMMITTED]
     assert found == [None, b"fresh"]

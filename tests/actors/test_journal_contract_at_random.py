@@ -37,8 +37,10 @@ class Dice:
         """Make one call on every journal and return what each said."""
         kind = self.random.choice(("commit", "commit", "commit", "take", "confirm", "release"))
         made = getattr(self, f"{kind}_arguments")()
-        return [await getattr(journal, "flush" if kind == "commit" else kind)(*made)
-                for journal in journals]
+        return [
+            await getattr(journal, "flush" if kind == "commit" else kind)(*made)
+            for journal in journals
+        ]
 
     def commit_arguments(self) -> tuple[list[Commit], list[str]]:
         chosen = self.random.sample(PARTITIONS, self.random.randint(1, len(PARTITIONS)))

@@ -57,7 +57,7 @@ class Door:
 
     async def keys(self) -> list[bytes]:
         """List every key in the store but the hosts' signs of life."""
-        found: list[bytes] = await self.store.keys()
+        found = [bytes(key) for key in await self.store.keys() if isinstance(key, bytes)]
         return sorted(key for key in found if not key.startswith(b"dw:host:"))
 
     async def operate(

@@ -2,6 +2,7 @@ import re
 
 import pytest
 import pytest_asyncio
+
 from tests.http.guessing import spend_guesses
 from tests.http.knocking import Answer, Headers
 from tests.http.shops import Shop

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 OPERATOR = bearer(OPERATOR_KEY)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 KEY_REQUIRED = ("KEY_REQUIRED", "This call needs a valid key.")
-EMPTY = {
+EMPTY: dict[str, Any] = {
     "published": False,
     "origin": None,
     "hostedDomain": None,
@@ -277,7 +277,8 @@ async def test_storefronts_are_listed_by_slug_page_by_page(door: Door) -> None:
     first = (await operate(door, "GET")).body
     second = (await operate(door, "GET", f"?cursor={first['nextCursor']}")).body
     whole = (await operate(door, "GET", "?limit=25")).body
-    pages, cursor = [], ""
+    pages: list[list[str]] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = (await operate(door, "GET", f"?limit=7&cursor={cursor}")).body
         pages.append([item["slug"] for item in page["items"]])
@@ -289,7 +290,7 @@ async def test_storefronts_are_listed_by_slug_page_by_page(door: Door) -> None:
     assert [item["slug"] for item in whole["items"]] == slugs
     assert whole["nextCursor"] is None
     assert [len(page) for page in pages] == [7, 7, 7, 4]
-    assert sum(pages, []) == slugs
+    assert [slug for page in pages for slug in page] == slugs
     assert first["items"][0] == (await operate(door, "GET", "/shop-0")).body
 
 

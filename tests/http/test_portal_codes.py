@@ -5,8 +5,7 @@ from collections import Counter
 import pytest
 
 from tests.http.doors import Door
-from tests.http.guessing import guess
-from tests.http.shops import REFUSED, ROOMY, Shop, open_shop, BUYER
+from tests.http.shops import BUYER, REFUSED, ROOMY, Shop, open_shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

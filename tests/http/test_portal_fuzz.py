@@ -12,7 +12,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 REQUESTS = 500
 CANARY = b"zzCANARYzz"
-GIVEN_AWAY = re.compile(rb"traceback|aiohttp|python|redis|msgspec|/work|\.py\b|object at 0x", re.I)
+GIVEN_AWAY = re.compile(
+    rb"traceback|aiohttp|python|redis|msgspec|/work|\.py\b|object at 0x", re.IGNORECASE
+)
 METHODS = [b"GET", b"POST", b"PUT", b"PATCH", b"DELETE", b"HEAD", b"OPTIONS", b"TRACE", b"BREW"]
 PATHS = [
     *(f"{AUTH}/{call}" for call in ("request-otp", "verify-otp", "verify-link", "me", "signout")),

@@ -31,7 +31,7 @@ async def test_each_thing_that_matters_is_told_once_with_storefront_and_request(
         for name in (*("signed_in", "sign_in_refused", "signed_out", "origin_refused"),)
     }
 
-    assert named == dict.fromkeys(named, [ID[1]])
+    assert named == {name: [ID[1]] for name in named}
     assert len(told(shop, "signed_in")) == 2
     assert len(told(shop, "sign_in_refused")) == 1
     assert len(told(shop, "signed_out")) == 1

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.http.doors import Door, Setup, opened
+from tests.http.doors import OPERATOR_KEY, STOREFRONTS, Door, Setup, opened
 from tests.http.guessing import guess
-from tests.http.knocking import Answer
+from tests.http.knocking import Answer, bearer
 from tests.http.shops import AUTH, BUYER, Shop, open_shop, wrong_codes
 from tests.http.store_server import StoreServer
 
@@ -207,8 +207,6 @@ async def test_operators_and_sandboxes_are_told_the_same(
 ) -> None:
     fragile_store.kill()
     await until_ready(fragile.door, ready=False)
-    from tests.http.doors import OPERATOR_KEY, STOREFRONTS
-    from tests.http.knocking import bearer
 
     operator, merchant = [bearer(OPERATOR_KEY)], [bearer(fragile.key)]
     client = fragile.door.client

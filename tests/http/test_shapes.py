@@ -133,6 +133,7 @@ async def test_a_body_that_cannot_be_taken_is_refused_in_the_prefixs_shape(
     path: str,
     shape: Shape,
     headers: list[tuple[str, str]],
+    *,
     raw: bytes,
     media_type: str,
     status: int,
@@ -215,7 +216,7 @@ async def test_every_answer_carries_what_all_must_carry(shop: Shop) -> None:
         assert not re.search(
             rb"aiohttp|python|traceback|redis|msgspec",
             answer.raw + str(answer.headers).encode(),
-            re.I,
+            re.IGNORECASE,
         )
         if answer.status in {429, 423, 503}:
             assert re.fullmatch("[1-9][0-9]*", answer.headers["Retry-After"])

@@ -24,7 +24,15 @@ from tests.actors.simulation.history import Mailbox, Violation
 from tests.actors.simulation.machine import Design, Machine
 from tests.actors.simulation.model_store import Image
 from tests.actors.simulation.virtual_loop import VirtualLoop, run_virtually
-from tests.actors.simulation.world import ADDRESSES, EMAILS, LIMITS, MAILBOXES, POLICIES, TIGHT, World
+from tests.actors.simulation.world import (
+    ADDRESSES,
+    EMAILS,
+    LIMITS,
+    MAILBOXES,
+    POLICIES,
+    TIGHT,
+    World,
+)
 
 HOUR_SECONDS: Final = 3_600.0
 MACHINES: Final = 3
@@ -160,7 +168,10 @@ class Run:
 
     async def verify_link(self) -> None:
         linked = [
-            (box, mail.link) for box, mails in self.world.inbox.items() for mail in mails if mail.link
+            (box, mail.link)
+            for box, mails in self.world.inbox.items()
+            for mail in mails
+            if mail.link
         ]
         if not linked:
             return
@@ -320,8 +331,7 @@ class Run:
         self.look()
         for secret, known in list(world.promises.sessions.items()):
             await self.read_me(known.mailbox[0], secret)
-        for mailbox in MAILBOXES:
-            await self.sign_in_anew(mailbox)
+        await asyncio.gather(*(self.sign_in_anew(mailbox) for mailbox in MAILBOXES))
         self.look()
         world.promises.phantom_guesses()
         world.promises.exceeded(_limits())
@@ -347,9 +357,7 @@ class Run:
         )
         if not isinstance(signed_in, SignedIn):
             raise Violation(f"{mailbox} cannot sign in: {_short(signed_in)}")
-        me = await self.world.insist(
-            slug, ReadMe(caller=caller, session=_cookie(signed_in.secret))
-        )
+        me = await self.world.insist(slug, ReadMe(caller=caller, session=_cookie(signed_in.secret)))
         if me != Me(customer=signed_in.customer):
             raise Violation(f"{mailbox} is not who signed in")
 

@@ -128,8 +128,8 @@ class History:
         for mailbox, record in self._emails():
             if record.challenge is not None:
                 known = self._current[mailbox] = self.issued[record.challenge.id]
-                known.wrong, known.burned, known.replaced = record.challenge.wrong, None, None
-                known.accepted = 0
+                known.wrong, known.accepted, known.replaced = record.challenge.wrong, 0, None
+                known.burned = event if record.challenge.burned else None
         for known in self.issued.values():
             if partition_of_mailbox(known.mailbox) in burned:
                 known.dead = event
@@ -206,9 +206,7 @@ class History:
 
     def _is_link_only(self, mailbox: Mailbox, now_ms: int, commit: Commit) -> bool:
         # What was guessed in this very commit may have come after the mail's turn.
-        times = [
-            guess.at_ms for guess in self.guesses[mailbox] if guess.seq != commit.seq
-        ]
+        times = [guess.at_ms for guess in self.guesses[mailbox] if guess.seq != commit.seq]
         return any(
             last - first < window_ms and last > now_ms - DAY_MS
             for limit, window_ms in GUESSES

@@ -105,9 +105,7 @@ class Promises:
         self._count(slug, subjects, reply)
         self.codes_sent += isinstance(reply.outcome, CodeSent)
 
-    def verified(
-        self, attempt: Attempt, address: str, presented: str | None, reply: Reply
-    ) -> None:
+    def verified(self, attempt: Attempt, address: str, presented: str | None, reply: Reply) -> None:
         """Hold the answer to a code or link to what was mailed before."""
         slug, _ = attempt.mailbox
         subjects = (("verifications.storefront", ""), ("verifications.address", address))
@@ -207,8 +205,11 @@ class Promises:
         if reply.begun_ms >= issued.expires_at_ms:
             raise Violation(f"an expired code of {mailbox} was accepted")
         wrong = sum(
-            guess.refused and guess.mailbox == mailbox and guess.code != issued.code
-            and guess.began > issued.issued and guess.ended < attempt.began
+            guess.refused
+            and guess.mailbox == mailbox
+            and guess.code != issued.code
+            and guess.began > issued.issued
+            and guess.ended < attempt.began
             for guess in self._guesses
         )
         if issued.has_code and issued.dead is None and wrong >= WRONG_PER_CODE:

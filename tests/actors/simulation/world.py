@@ -19,7 +19,6 @@ from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.transport import Retryable
 from tests.actors.simulation.history import History, Mailbox, Violation
 from tests.actors.simulation.machine import Design, Machine, Marks, Reply
-from tests.actors.simulation.model_store import ModelStore
 from tests.actors.simulation.promises import Promises
 from tests.actors.simulation.stormy_wire import PREFIX
 from tests.actors.simulation.virtual_loop import VirtualLoop

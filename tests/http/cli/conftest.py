@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.http.cli.running_server import RunningServer, running_server
 
 from doorward.http.cli.main import main
+from tests.http.cli.running_server import RunningServer, running_server
 
 Run = Callable[..., Result]
 

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import click
 import pytest
-from tests.http.cli.conftest import Run
 
 from doorward.actors.desks.keys import SCOPES
 from doorward.http.cli.main import main
+from tests.http.cli.conftest import Run
 
 NOWHERE = {"DOORWARD_URL": "http://127.0.0.1:1", "DOORWARD_OPERATOR_KEY": "k" * 32}
 

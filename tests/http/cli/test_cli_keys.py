@@ -4,6 +4,7 @@ from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
+
 from tests.http.cli.conftest import Run
 from tests.http.cli.running_server import RunningServer
 from tests.http.cli.scripted_server import scripted_server

@@ -8,13 +8,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.http.cli.conftest import Run
-from tests.http.cli.running_server import RunningServer
-from tests.http.cli.scripted_server import Scripted, scripted_server
 
 from doorward.http.cli.failures import Failed
 from doorward.http.cli.operator_api import OperatorKey
 from doorward.http.cli.server_options import connect, origin_of
+from tests.http.cli.conftest import Run
+from tests.http.cli.running_server import RunningServer
+from tests.http.cli.scripted_server import Scripted, scripted_server
 
 KEY = "k" * 32
 OTHER_KEY = "o" * 32

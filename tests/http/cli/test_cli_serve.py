@@ -13,6 +13,10 @@ from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
+
+from doorward.config.concerns import Server
+from doorward.http.cli.foreground import why_not_listening
+from doorward.http.cli.loading import load_settings
 from tests.http.cli.conftest import Run
 from tests.http.cli.running_server import (
     DEADLINE_SECONDS,
@@ -20,10 +24,6 @@ from tests.http.cli.running_server import (
     doorward,
     running_server,
 )
-
-from doorward.config.concerns import Server
-from doorward.http.cli.foreground import why_not_listening
-from doorward.http.cli.loading import load_settings
 
 CODE_REQUEST = "/api/v1/client-auth/request-otp"
 

@@ -1,9 +1,8 @@
 import json
 from pathlib import Path
 
-from tests.http.cli.conftest import Run
-
 from doorward.config.settings import SETTINGS
+from tests.http.cli.conftest import Run
 
 
 def test_every_setting_is_shown_on_a_line_of_its_own(run: Run) -> None:

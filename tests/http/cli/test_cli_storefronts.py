@@ -6,6 +6,8 @@ from itertools import count
 from typing import Any
 
 import pytest
+
+from doorward.http.cli.operator_api import OperatorApi, OperatorKey
 from tests.http.cli.conftest import Run
 from tests.http.cli.running_server import (
     DEADLINE_SECONDS,
@@ -14,8 +16,6 @@ from tests.http.cli.running_server import (
     doorward,
     surroundings,
 )
-
-from doorward.http.cli.operator_api import OperatorApi, OperatorKey
 
 NUMBERS = count(1)
 FULL: dict[str, Any] = {

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 from aiohttp import web
 from aiohttp.http import HttpRequestParser
-from tests.http.edge.wire import NO_SWEEPING, Clock, Handler, Parse, Serve, Served
 
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
 from doorward.http.edge.server import ConnectionLimits
+from tests.http.edge.wire import NO_SWEEPING, Clock, Handler, Parse, Serve, Served
 
 
 async def echo(request: web.Request) -> web.Response:

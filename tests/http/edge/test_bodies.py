@@ -4,10 +4,10 @@ from contextlib import suppress
 
 import pytest
 from aiohttp import web
-from tests.http.edge.wire import Handler, Serve
 
 from doorward.http.edge import bodies
 from doorward.http.edge.refusals import EdgeError
+from tests.http.edge.wire import Handler, Serve
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 FOLLOW_UP = b"GET /follow-up HTTP/1.1\r\nHost: x\r\n\r\n"

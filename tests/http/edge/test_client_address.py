@@ -3,9 +3,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.http.edge.wire import Parse
 
 from doorward.http.edge.client_address import ClientAddress
+from tests.http.edge.wire import Parse
 
 PROXIED = ClientAddress(["10.0.0.0/8", "2001:db8:ffff::/48"])
 PROXY = "10.0.0.1"

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import web
-from tests.http.edge.wire import Clock, Serve
 
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.server import ConnectionLimits, EdgeServer
+from tests.http.edge.wire import Clock, Serve
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SHOPPER = ("192.0.2.1", 4711)

@@ -1,10 +1,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.http.edge.wire import Parse
 
 from doorward.http.edge import cookies
 from doorward.http.edge.refusals import BadRequest
+from tests.http.edge.wire import Parse
 
 SESSION = "__Host-portal-alpha"
 

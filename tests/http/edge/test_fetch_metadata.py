@@ -1,8 +1,8 @@
 import pytest
-from tests.http.edge.wire import Parse
 
 from doorward.http.edge.fetch_metadata import origin_to_compare
 from doorward.http.edge.refusals import Forbidden
+from tests.http.edge.wire import Parse
 
 SHOP = "Origin: https://shop.example"
 

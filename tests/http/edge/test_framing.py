@@ -24,6 +24,7 @@ class Connection:
         itself: Any = self
         self.queue: deque[tuple[Any, StreamReader]] = deque()
         self.upgrades = 0
+        self.broken = False
         self.paused = False
         self.current: tuple[Any, StreamReader, bytes] | None = None
         self.handled: list[Told] = []
@@ -42,6 +43,9 @@ class Connection:
 
     def note_upgrade(self) -> None:
         self.upgrades += 1
+
+    def note_break(self) -> None:
+        self.broken = True
 
     def pause_reading(self) -> None:
         self.paused = True
@@ -251,6 +255,7 @@ async def test_whoever_reads_a_body_hears_that_it_broke_off(broken: bytes) -> No
 
     assert isinstance(body.exception(), web.RequestPayloadError)
     assert body.is_eof()
+    assert connection.broken
 
 
 async def test_what_follows_a_request_for_another_protocol_is_handed_back() -> None:

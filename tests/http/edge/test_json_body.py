@@ -8,10 +8,10 @@ import pytest
 from aiohttp import web
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.http.edge.wire import Serve, Served
 
 from doorward.http.edge import json_body
 from doorward.http.edge.refusals import BadBody, EdgeError
+from tests.http.edge.wire import Serve, Served
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from aiohttp import web
+
 from tests.http.edge.wire import Handler, Serve
 
 GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"

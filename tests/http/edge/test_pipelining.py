@@ -5,9 +5,9 @@ import random
 
 import pytest
 from aiohttp import web
-from tests.http.edge.wire import Serve
 
 from doorward.http.edge import cookies
+from tests.http.edge.wire import Serve
 
 GET = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /%d HTTP/1.1\r\nHost: x\r\n"

@@ -3,9 +3,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.http.edge.wire import Parse
 
 from doorward.http.edge import request_ids
+from tests.http.edge.wire import Parse
 
 FORM = re.compile(r"[A-Za-z0-9_-]{8,64}", re.ASCII)
 

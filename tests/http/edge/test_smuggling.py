@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.http.edge.wire import Serve
 
 HEAD = b"POST /first HTTP/1.1\r\nHost: x\r\n"
