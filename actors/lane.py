@@ -44,7 +44,7 @@ class Lane:
             self._demand_sound()
             return [await self._connection.read_response() for _ in packed]
         except BaseException:
-            await self._break()
+            await self.close()
             raise
         finally:
             answered.set_result(None)
@@ -53,6 +53,7 @@ class Lane:
         if self.is_broken:
             raise RedisConnectionError("an earlier call broke this connection")
 
-    async def _break(self) -> None:
+    async def close(self) -> None:
+        """End it, also for whoever still waits on it."""
         self.is_broken = True
         await self._connection.disconnect(nowait=True)

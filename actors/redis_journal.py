@@ -83,7 +83,7 @@ class RedisJournal:
         """See ``Journal.claims``."""
         async with self._reaching():
             if not self._scripts_loaded:
-                await self._load_scripts()
+                await self._begin_afresh()
             pipe = self._client.pipeline(transaction=False)
             for partition in partitions:
                 pipe.hmget(partition_key(partition), "epoch", "owner", "seq")
@@ -187,8 +187,15 @@ class RedisJournal:
         epochs = [epoch for _, epoch in held]
         pipe.execute_command("EVALSHA", _SHA[script], len(keys), *keys, owner, *epochs)
 
-    async def _load_scripts(self) -> None:
-        """Load the scripts: at first, and whenever the store may have lost them in a restart."""
+    async def _begin_afresh(self) -> None:
+        """Load the scripts and leave the old lane: at first, and after any trouble with the store.
+
+        A store that was restarted has lost its scripts, and a lane to it is dead though nobody may
+        have asked on it since; its first flush would look like a second outage.
+        """
+        if self._lane is not None:
+            await self._lane.close()
+            self._lane = None
         for source in _SOURCES.values():
             await self._client.script_load(source)
         self._scripts_loaded = True
@@ -211,6 +218,9 @@ class RedisJournal:
                 yield
         except (RedisError, OSError, TimeoutError) as error:
             self._scripts_loaded = False
+            # What idles in the pool is as dead as what failed; met one by one later, each would
+            # look like another outage.
+            await self._client.connection_pool.disconnect(inuse_connections=False)
             raise StoreUnreachable(type(error).__name__) from error
 
 

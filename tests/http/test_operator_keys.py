@@ -170,7 +170,7 @@ async def everything_stored(door: Door) -> list[bytes]:
     """Return every key and value in the store, whatever its type."""
     stored: list[bytes] = []
     for key in await door.keys():
-        kept = await door.store.dump(key)
+        kept: object = await door.store.dump(key)
         if await door.store.type(key) == b"string":
             # A dump may be compressed, what is read is not.
             kept = await door.store.get(key)

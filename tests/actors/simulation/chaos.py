@@ -323,7 +323,8 @@ class Run:
             self.look()
         await asyncio.gather(*self.knocking)
         # Mails that were not taken are tried again after half a minute at most.
-        await asyncio.sleep(90)
+        world.post_fails = False
+        await asyncio.sleep(32)
 
     async def settle(self) -> None:
         """Hold every promise that was made, now that there is nothing to excuse breaking it."""
@@ -343,7 +344,7 @@ class Run:
         if isinstance(sent, TooMany):
             return
         assert isinstance(sent, CodeSent)
-        await asyncio.sleep(60)
+        await asyncio.sleep(2)
         mail = self.world.inbox[mailbox][-1] if self.world.inbox[mailbox] else None
         if mail is None:
             raise Violation(f"no mail came to {mailbox}")

@@ -25,6 +25,7 @@ from tests.actors.simulation.stormy_wire import StormyWire, Weather
 from tests.actors.simulation.virtual_loop import VirtualLoop, party_context
 
 LEASE_SECONDS: Final = 3.0
+HIGH_WATER_SECONDS: Final = 1.0
 Marks = dict[int, tuple[int, int]]
 
 
@@ -125,6 +126,7 @@ class Machine:
             keyring=world.keyring,
             clock_ms=self.clock.now_ms,
         )
+        self._marks_noted_at = 0.0
         self.work = WorkLoop(self.host, on_trouble=self._on_trouble, also=self._also)
 
     @property
@@ -212,7 +214,10 @@ class Machine:
         self.gone = True
 
     async def _also(self) -> None:
-        self.note_marks()
+        now = self.world.loop.time()
+        if now >= self._marks_noted_at + HIGH_WATER_SECONDS:
+            self._marks_noted_at = now
+            self.note_marks()
         if self.ownership.reachable:
             await self.outbox.catch_up()
 

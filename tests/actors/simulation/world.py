@@ -75,6 +75,8 @@ class World:
         self.trace: deque[str] = deque(maxlen=TRACE_LINES)
         self.steps = 0
         self.broken: list[str] = []
+        self.rolled_back = False
+        self.post_fails = True
         loop.watch = self._watch
 
     def wall_ms(self) -> int:
@@ -119,7 +121,7 @@ class World:
     async def send(self, mail: SignInMail) -> None:
         """Carry a mail, as a transport: sometimes slowly, sometimes not at once."""
         await asyncio.sleep(self.random.uniform(0, 0.3))
-        if self.random.random() < 0.1:
+        if self.post_fails and self.random.random() < 0.1:
             raise Retryable("the simulation said so")
         committed = self.history.mailed.get(mail.id)
         known = self.history.issued.get(committed.job.challenge_id) if committed else None
@@ -131,8 +133,6 @@ class World:
         if (mail.code or "") != known.code or token != known.token:
             raise self.breach(f"a mail to {mail.to} holds a secret that cannot verify")
         self.inbox[mail.slug, mail.to].append(mail)
-
-    rolled_back = False
 
     async def close(self) -> None:
         """A transport is closed with its machine; the post goes on."""

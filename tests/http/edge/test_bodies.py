@@ -1,5 +1,6 @@
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,27 @@ from tests.http.edge.wire import Handler, Serve
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
 FOLLOW_UP = b"GET /follow-up HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """A connection without a socket, so that a test decides what arrives when."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("192.0.2.1", 4711)})
+        self.written = b""
+        self.closed = asyncio.Event()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        self.written += b"".join(list_of_data)
+
+    def is_closing(self) -> bool:
+        return self.closed.is_set()
+
+    def close(self) -> None:
+        self.closed.set()
 
 
 def collecting(*, bytes_max: int = 1000, seconds_max: float = 60) -> Handler:
@@ -170,6 +192,27 @@ async def test_a_body_whose_framing_breaks_off_is_a_400_at_once(
     assert rest.startswith(b"HTTP/1.1 400 ")
     assert rest.count(b"HTTP/1.") == 1
     assert served.seen == ["POST /"]
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_body_may_break_off_at_any_moment_between_parsing_and_handling(
+    serve: Serve, turns: int
+) -> None:
+    served = await serve(collecting())
+    connection = served.edge()
+    wire = Wire()
+    connection.connection_made(wire)
+
+    connection.data_received(CHUNKED)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    connection.data_received(b"x\r\n")
+    async with asyncio.timeout(10):
+        await wire.closed.wait()
+    connection.connection_lost(None)
+
+    assert wire.written.split(b" ")[1] == b"400"
+    assert wire.written.count(b"HTTP/1.") == 1
 
 
 @pytest.mark.parametrize(("stalled", "seconds_max"), [(b"5\r\nhe", 0.02), (b"5\r\nhelloX\r\n", 60)])
