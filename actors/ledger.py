@@ -24,6 +24,9 @@ class Miss(Exception):
 class Memory(Protocol):
     """What is known of the store."""
 
+    def knows(self, key: str) -> bool:
+        """Tell whether a record (or its absence) is in memory."""
+
     def look(self, key: str) -> Record | None:
         """Return the record, or None when it is known to be absent.
 
@@ -102,11 +105,9 @@ class Ledger:
         missing = []
         for kind, name in wanted:
             key = f"{self._prefix}{kind.kind}:{name}"
-            if key not in self.writes and key not in self._staged:
-                try:
-                    self._memory.look(key)
-                except KeyError:
-                    missing.append(key)
+            if key in self.writes or key in self._staged or self._memory.knows(key):
+                continue
+            missing.append(key)
         if missing:
             raise Miss(tuple(missing))
 

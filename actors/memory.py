@@ -34,6 +34,10 @@ class Memory:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
+    def knows(self, key: str) -> bool:
+        """Tell whether a record (or its absence) is in memory."""
+        return key in self._young or key in self._old
+
     def look(self, key: str) -> Record | None:
         """Return a record, or None when it is known to be absent.
 

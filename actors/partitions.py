@@ -45,6 +45,7 @@ def shard_of_key(secret: str) -> int | None:
 KEY: Final = re.compile(r"[ps]k_live_([0-9a-f]{6})_[A-Za-z0-9_-]{43}")
 
 
+@lru_cache(maxsize=8192)
 def record_prefix(slug: str) -> str:
     """Begin the name of a storefront's records."""
     return f"dw:{{{partition_of(slug)}}}:{slug}:"

@@ -4,6 +4,7 @@ Source: OWASP ASVS 7.2.3 asks for at least 128 random bits; sessions, devices an
 """
 
 import hashlib
+import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,6 +15,30 @@ Random = Callable[[int], bytes]
 """So many random bytes; ``secrets.token_bytes`` outside the tests."""
 
 SECRET_BYTES: Final = 32
+_DRAWN_BYTES: Final = 4096
+
+
+class Chance:
+    """The system's random bytes, drawn by the page: a call of the kernel for each took 1 µs.
+
+    For one event loop of one process; no byte is handed out twice.
+    """
+
+    __slots__ = ("_bytes", "_used")
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._used = 0
+
+    def __call__(self, count: int) -> bytes:
+        """Draw ``count`` bytes, at most 4096."""
+        end = self._used + count
+        if end > len(self._bytes):
+            self._bytes = os.urandom(_DRAWN_BYTES)
+            self._used, end = 0, count
+        drawn = self._bytes[self._used : end]
+        self._used = end
+        return drawn
 
 
 def secret(random: Random) -> str:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from doorward.http import timestamps
 from doorward.http.calls import Call
 from doorward.http.dev_mailbox import add_dev_mailbox
 from doorward.http.edge.client_address import ClientAddress
+from doorward.http.edge.runner import EXACT
 from doorward.http.link_page import LinkPage
 from doorward.http.replies import Failure, Reply
 from doorward.http.surface import Handler, Surface
@@ -98,6 +99,14 @@ class _Routes:
         for path, by_method in self._paths.items():
             app.router.add_route("*", path, self._dispatch(path, by_method))
         app.router.add_route("*", "/{path:.*}", self._nowhere)
+        # Any: what EdgeServer makes of a request is a web.Request, though it only promises its base.
+        exact: dict[tuple[str, str], Any] = {
+            (method, path): endpoint
+            for path, by_method in self._paths.items()
+            for method, endpoint in by_method.items()
+            if "{" not in path
+        }
+        app[EXACT] = exact
 
     def _dispatch(self, path: str, by_method: dict[str, _Handler]) -> _Handler:
         not_allowed = _endpoint_of(

@@ -106,6 +106,8 @@ class Call:
         Raises:
             BadRequest: When it comes twice.
         """
+        if not self.request.rel_url.raw_query_string:
+            return None
         given = self.request.query.getall(name, ())
         if len(given) > 1:
             raise BadRequest(f"{name} is given twice")

@@ -169,7 +169,12 @@ async def _listen(
 
 
 async def _listen_metrics(system: EmbeddedSystem, settings: Settings, stack: AsyncExitStack) -> int:
-    runner = web.AppRunner(make_metrics_app(system), access_log=None, handle_signals=False)
+    runner = EdgeRunner(
+        make_metrics_app(system),
+        addresses=ClientAddress(),
+        handle_signals=False,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

@@ -26,7 +26,6 @@ PAGE_SIZE: Final = 50
 KEPT_PAGES: Final = 100
 """5,000 captured mails, in pages small enough to be rewritten with every mail."""
 PAGES_AT_ONCE: Final = 20
-_LANDING: Final = "/s/{slug}/account/link"
 _ID_BYTES: Final = 8
 
 
@@ -42,7 +41,7 @@ def send_sign_in(
         display_name=storefront.display_name,
         accent=storefront.branding.accent,
         origin=configured_origin(turn, storefront, caller) or turn.place.fallback_origin,
-        landing=_LANDING.format(slug=turn.slug),
+        landing=f"/s/{turn.slug}/account/link",
         challenge_id=challenge.id,
         key_id=challenge.key_id,
         has_code=challenge.has_code,

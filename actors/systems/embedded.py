@@ -4,10 +4,9 @@
 """
 
 import asyncio
-import os
 import secrets
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,7 +28,7 @@ from doorward.actors.outbox import Outbox
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.post.transport import Transport
 from doorward.actors.records import MailJob
-from doorward.actors.tokens import Random
+from doorward.actors.tokens import Chance, Random
 from doorward.actors.turns import Place
 from doorward.actors.work_loop import WorkLoop
 
@@ -65,7 +64,7 @@ class Wiring:
     on_event: Callable[[Event], None]
     on_trouble: Callable[[str, BaseException | None], None]
     dead_owners: Container[str] | None = None
-    random: Random = os.urandom
+    random: Random = field(default_factory=Chance)
 
 
 class EmbeddedSystem:

@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
+import os
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from doorward.http.edge.client_address import ClientAddress
-from doorward.http.edge.server import ConnectionLimits, EdgeServer
+from doorward.http.edge.server import ConnectionLimits, EdgeServer, Handler
+
+EXACT: Final[web.AppKey[Mapping[tuple[str, str], Handler]]] = web.AppKey("exact", Mapping)
+"""Where an application may keep handlers by method and path, for paths without parameters."""
 
 
 class EdgeRunner(web.AppRunner):
@@ -47,14 +52,37 @@ class EdgeRunner(web.AppRunner):
         self._sweeping: asyncio.Task[None] | None = None
 
     async def cleanup(self) -> None:
-        """Stop sites, end connections, then stop sweeping."""
+        """Stop accepting, answer what was accepted, end connections, then stop sweeping."""
         try:
+            if self.server is not None:
+                await self._stop_accepting()
+                await self.edge.drain()
             await super().cleanup()
         finally:
             if self._sweeping is not None:
                 self._sweeping.cancel()
                 with suppress(asyncio.CancelledError):
                     await self._sweeping
+
+    async def _stop_accepting(self) -> None:
+        """Stop sites, but on nobody who is through already.
+
+        Closing a listening socket resets the connections that the kernel has made and nobody has
+        taken: their clients may have sent a request. So the sockets are held while the sites end,
+        what waits is taken, and they are let go the moment nobody waits any more.
+        """
+        held = [_held(listening) for listening in self._listening()]
+        for site in list(self.sites):
+            await site.stop()
+        loop = asyncio.get_running_loop()
+        for connection in [each for listening in held for each in _emptied(listening)]:
+            await loop.connect_accepted_socket(self.edge, connection)
+
+    def _listening(self) -> Iterator[int]:
+        """Yield the file descriptors of all sites, found as ``AppRunner.addresses`` finds them."""
+        for site in self.sites:
+            server = getattr(site, "_server", None)
+            yield from (each.fileno() for each in server.sockets) if server is not None else ()
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
@@ -63,6 +91,7 @@ class EdgeRunner(web.AppRunner):
         self.edge = EdgeServer(
             plain.request_handler,
             addresses=self._addresses,
+            exact=self.app.get(EXACT, {}),
             limits=self._limits,
             clock=self._clock,
             request_factory=plain.request_factory,
@@ -72,3 +101,22 @@ class EdgeRunner(web.AppRunner):
         )
         self._sweeping = asyncio.get_running_loop().create_task(self.edge.keep_sweeping())
         return self.edge
+
+
+def _held(fd: int) -> socket.socket:
+    """Hold a listening socket whatever becomes of ``fd``; next to nobody gets in line any more."""
+    held = socket.socket(fileno=os.dup(fd))
+    held.settimeout(0)
+    held.listen(0)
+    return held
+
+
+def _emptied(listening: socket.socket) -> list[socket.socket]:
+    """Take everybody who waits, and close."""
+    waiting: list[socket.socket] = []
+    with listening, suppress(BlockingIOError):
+        while True:
+            connection, _ = listening.accept()
+            connection.settimeout(0)
+            waiting.append(connection)
+    return waiting

@@ -418,6 +418,15 @@ async def test_a_store_below_the_floor_burns_what_it_issued(
     assert (await bench.journal.claims([ALPHA]))[0].epoch == epoch
 
 
+async def test_what_is_burned_is_older_even_if_the_clock_was_set_back(bench: Bench) -> None:
+    first = await take(bench, "ann")
+    await endings(bench, commit(first, "ann", put(b"1"), at_ms=5_000))
+
+    taken = await bench.journal.take("bob", [Bid(ALPHA, 1, "ann", 7, 0)], 4_000)
+
+    assert taken == [Taken(8, 1, 5_001, 5_001, went_back=True)]
+
+
 async def test_what_was_burned_stays_burned_for_later_owners(bench: Bench) -> None:
     first = await take(bench, "ann")
     await bench.journal.take("bob", [Bid(ALPHA, first.epoch, "ann", 5, 5)], 6_000)

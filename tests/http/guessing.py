@@ -3,16 +3,16 @@
 from itertools import islice
 
 from tests.http.knocking import Answer
-from tests.http.shops import BUYER, Shop, wrong_codes
+from tests.http.shops import BUYER, Storefront, wrong_codes
 
 
-async def guess(shop: Shop, times: int, *, email: str = BUYER) -> list[Answer]:
+async def guess(shop: Storefront, times: int, *, email: str = BUYER) -> list[Answer]:
     """Answer with so many wrong codes, one after the other."""
     guesses = islice(wrong_codes(await shop.code(email)), times)
     return [await shop.verify(code, email=email) for code in guesses]
 
 
-async def spend_guesses(shop: Shop, email: str = BUYER) -> None:
+async def spend_guesses(shop: Storefront, email: str = BUYER) -> None:
     """Spend the hour's ten wrong guesses of an email."""
     for _ in range(2):
         await shop.request_code(email)

@@ -1,7 +1,6 @@
 """A storefront under test, with calls as a shopper makes them and its captured mail at hand."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any, Final
@@ -33,34 +32,37 @@ REFUSED: Final = {
 _numbers: Final = count(1)
 
 
-@dataclass(frozen=True)
-class Shop:
-    """A sandbox storefront: mail is captured, and its clock can be moved."""
+class Storefront:
+    """What a shopper can ask of a sandbox storefront, and what its secret key opens.
 
-    door: Door
-    slug: str
-    key: str
+    Mail is captured, and the storefront's clock can be moved.
+    """
+
+    def __init__(self, client: Client, slug: str, key: str) -> None:
+        self.client = client
+        self.slug = slug
+        self.key = key
 
     async def request_code(
         self, email: str = BUYER, headers: Headers = (), *, by: Client | None = None
     ) -> Answer:
         body = {"storefrontSlug": self.slug, "email": email}
-        return await (by or self.door.client).post(f"{AUTH}/request-otp", body, headers)
+        return await (by or self.client).post(f"{AUTH}/request-otp", body, headers)
 
     async def verify(
         self, code: str, headers: Headers = (), *, email: str = BUYER, by: Client | None = None
     ) -> Answer:
         body = {"storefrontSlug": self.slug, "email": email, "code": code}
-        return await (by or self.door.client).post(f"{AUTH}/verify-otp", body, headers)
+        return await (by or self.client).post(f"{AUTH}/verify-otp", body, headers)
 
     async def verify_link(self, token: str, headers: Headers = ()) -> Answer:
         body = {"storefrontSlug": self.slug, "token": token}
-        return await self.door.client.post(f"{AUTH}/verify-link", body, headers)
+        return await self.client.post(f"{AUTH}/verify-link", body, headers)
 
     async def me(self, *cookies: str, by: Client | None = None) -> Answer:
         headers = [cookie_header(*cookies)] if cookies else []
         path = f"{AUTH}/me?storefrontSlug={self.slug}"
-        return await (by or self.door.client).get(path, headers)
+        return await (by or self.client).get(path, headers)
 
     async def is_signed_in(self, *cookies: str) -> bool:
         answer = await self.me(*cookies)
@@ -69,12 +71,12 @@ class Shop:
 
     async def sign_out(self, *cookies: str, headers: Headers = ()) -> Answer:
         sent = [cookie_header(*cookies), *headers] if cookies else [*headers]
-        return await self.door.client.post(f"{AUTH}/signout", {"storefrontSlug": self.slug}, sent)
+        return await self.client.post(f"{AUTH}/signout", {"storefrontSlug": self.slug}, sent)
 
     async def change(self, changes: dict[str, Any], *cookies: str, headers: Headers = ()) -> Answer:
         body = {"storefrontSlug": self.slug, **changes}
         sent = [cookie_header(*cookies), *headers] if cookies else [*headers]
-        return await self.door.client("PATCH", f"{AUTH}/me", body, sent)
+        return await self.client("PATCH", f"{AUTH}/me", body, sent)
 
     async def sign_in(self, email: str = BUYER, headers: Headers = ()) -> Answer:
         """Ask for a code and answer with it; both must work."""
@@ -93,11 +95,13 @@ class Shop:
             if cookie.removeprefix("__Host-").startswith("portal-")
         )
 
+    async def read_mail(self, to: str | None = None) -> Answer:
+        wanted = f"&to={quote(to)}" if to else ""
+        return await self.client.get(f"{SANDBOX}/mail?limit=500{wanted}", [bearer(self.key)])
+
     async def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """Read captured mail, oldest first."""
-        wanted = f"&to={quote(to)}" if to else ""
-        path = f"{SANDBOX}/mail?limit=500{wanted}"
-        answer = await self.door.client.get(path, [bearer(self.key)])
+        answer = await self.read_mail(to)
         assert answer.status == 200, answer.body
         items: list[dict[str, Any]] = answer.body["items"]
         return items
@@ -115,11 +119,19 @@ class Shop:
 
     async def advance(self, seconds: int) -> datetime:
         """Move the storefront's clock; zero only reads it."""
-        answer = await self.door.client.post(
+        answer = await self.client.post(
             f"{SANDBOX}/clock", {"advanceSeconds": seconds}, [bearer(self.key)]
         )
         assert answer.status == 200, answer.body
         return datetime.fromisoformat(answer.body["now"])
+
+
+class Shop(Storefront):
+    """A storefront behind a door in this process."""
+
+    def __init__(self, door: Door, slug: str, key: str) -> None:
+        super().__init__(door.client, slug, key)
+        self.door = door
 
 
 async def open_shop(door: Door, slug: str | None = None, **document: object) -> Shop:

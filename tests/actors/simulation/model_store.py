@@ -125,7 +125,8 @@ class ModelStore:
         if (row.epoch, row.owner) != (bid.seen_epoch, bid.seen_owner):
             return None
         went_back = self.went_back(row, bid)
-        at_ms = max(row.at_ms, at_ms)
+        # What is burned must be older than this moment, also when the clock was set back.
+        at_ms = max(row.at_ms + went_back, at_ms)
         taken = Row(
             max(row.epoch, bid.floor_epoch) + 1,
             owner,

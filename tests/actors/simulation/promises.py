@@ -36,6 +36,7 @@ class Attempt:
     token: str = ""
     name: str | None = None
     refused: bool = False
+    counted: "list[Counted]" = field(default_factory=list)
 
 
 @dataclass(eq=False)
@@ -52,13 +53,13 @@ class Signed:
     unknown: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Counted:
-    """A call that counts under a limit: between which times, and whether it surely did."""
+    """A call that may count under a limit: between which times, and whether it surely did."""
 
-    begun_ms: float
-    ended_ms: float
-    certain: bool
+    begun_ms: float = -inf
+    ended_ms: float = inf
+    certain: bool = False
 
 
 class Promises:
@@ -84,16 +85,9 @@ class Promises:
             self._names[mailbox].append(attempt)
         return attempt
 
-    def begin_ending(self, attempt: Attempt, secret: str | None) -> None:
-        """Note that an attempt will end a session if it succeeds."""
-        if secret in self.sessions:
-            self.sessions[secret].ending.append(attempt)
-
-    # --- answers ----------------------------------------------------------------------------------
-
-    def code_requested(self, attempt: Attempt, address: str, reply: Reply) -> None:
-        """Hold the answer to a code request to the limits."""
-        slug, email = attempt.mailbox
+    def begin_code(self, mailbox: Mailbox, address: str) -> Attempt:
+        """Note that a code is about to be asked for."""
+        _, email = mailbox
         subjects = (
             ("codes.storefront", ""),
             ("codes.address", address),
@@ -101,16 +95,30 @@ class Promises:
             ("codes.email.hour", email),
             ("codes.email.day", email),
         )
+        return self._counting(self.begin(mailbox), subjects)
+
+    def begin_verification(self, mailbox: Mailbox, address: str, **what: str) -> Attempt:
+        """Note that a code or link is about to be tried."""
+        subjects = (("verifications.storefront", ""), ("verifications.address", address))
+        return self._counting(self.begin(mailbox, **what), subjects)
+
+    def begin_ending(self, attempt: Attempt, secret: str | None) -> None:
+        """Note that an attempt will end a session if it succeeds."""
+        if secret in self.sessions:
+            self.sessions[secret].ending.append(attempt)
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def code_requested(self, attempt: Attempt, reply: Reply) -> None:
+        """Hold the answer to a code request to the limits."""
         self._end(attempt, reply)
-        self._count(slug, subjects, reply)
+        self._count(attempt, reply)
         self.codes_sent += isinstance(reply.outcome, CodeSent)
 
-    def verified(self, attempt: Attempt, address: str, presented: str | None, reply: Reply) -> None:
+    def verified(self, attempt: Attempt, presented: str | None, reply: Reply) -> None:
         """Hold the answer to a code or link to what was mailed before."""
-        slug, _ = attempt.mailbox
-        subjects = (("verifications.storefront", ""), ("verifications.address", address))
         self._end(attempt, reply)
-        self._count(slug, subjects, reply)
+        self._count(attempt, reply)
         if isinstance(reply.outcome, SignedIn):
             self._signed_in(attempt, presented, reply, reply.outcome)
         elif isinstance(reply.outcome, SignInRefused):
@@ -284,24 +292,36 @@ class Promises:
             if source.ended < later.began and later.ended < read.began:
                 raise Violation(f"a name of {read.mailbox} was lost: {later.name}, now {name}")
 
-    def _count(self, slug: str, subjects: Iterable[tuple[str, str]], reply: Reply) -> None:
-        if isinstance(reply.outcome, TooMany):
-            self._explain(slug, subjects, reply, reply.outcome)
-        elif not reply.turned_away:
-            ended_ms = reply.ended_ms if reply.outcome is not None else inf
-            certain = reply.outcome is not None
-            for rule, subject in subjects:
-                counted = Counted(reply.begun_ms, ended_ms, certain)
-                self._counted[slug, rule, subject].append(counted)
+    def _counting(self, attempt: Attempt, subjects: Iterable[tuple[str, str]]) -> Attempt:
+        for rule, subject in subjects:
+            counted = Counted()
+            attempt.counted.append(counted)
+            self._counted[attempt.mailbox[0], rule, subject].append(counted)
+        return attempt
 
-    def _explain(
-        self, slug: str, subjects: Iterable[tuple[str, str]], reply: Reply, refusal: TooMany
-    ) -> None:
-        rule = refusal.standing.rule
-        subject = dict(subjects)[rule.name]
+    def _count(self, attempt: Attempt, reply: Reply) -> None:
+        refused = isinstance(reply.outcome, TooMany)
+        if refused or reply.turned_away:
+            for one in attempt.counted:
+                one.begun_ms, one.ended_ms = inf, -inf
+            if isinstance(reply.outcome, TooMany):
+                self._explain(attempt, reply, reply.outcome)
+            return
+        for one in attempt.counted:
+            one.begun_ms = reply.begun_ms
+            if reply.outcome is not None:
+                one.ended_ms, one.certain = reply.ended_ms, True
+
+    def _explain(self, attempt: Attempt, reply: Reply, refusal: TooMany) -> None:
+        rule, slug = refusal.standing.rule, attempt.mailbox[0]
+        counted = next(
+            found
+            for (where, name, _), found in self._counted.items()
+            if where == slug and name == rule.name and any(one in found for one in attempt.counted)
+        )
         possible = sum(
             one.ended_ms > reply.begun_ms - rule.window_ms and one.begun_ms <= reply.ended_ms
-            for one in self._counted[slug, rule.name, subject]
+            for one in counted
         )
         if possible < rule.limit:
             raise Violation(f"{rule.name} refused though only {possible} were counted at {slug}")
