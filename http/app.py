@@ -99,7 +99,7 @@ class _Routes:
         for path, by_method in self._paths.items():
             app.router.add_route("*", path, self._dispatch(path, by_method))
         app.router.add_route("*", "/{path:.*}", self._nowhere)
-        # Any: what EdgeServer makes of a request is a web.Request, though it only promises its base.
+        # Any: EdgeServer makes a web.Request, though it only promises its base class.
         exact: dict[tuple[str, str], Any] = {
             (method, path): endpoint
             for path, by_method in self._paths.items()

@@ -14,7 +14,8 @@ if epoch ~= tonumber(ARGV[2]) or owner ~= ARGV[3] then
 end
 local floor_epoch, floor_seq = tonumber(ARGV[4]), tonumber(ARGV[5])
 local went_back = (epoch < floor_epoch or seq < floor_seq) and 1 or 0
-at = math.max(at, tonumber(ARGV[6]))
+-- What is burned must be older than this moment, also when the clock was set back.
+at = math.max(at + went_back, tonumber(ARGV[6]))
 if went_back == 1 then burned = at end
 epoch, seq = math.max(epoch, floor_epoch) + 1, math.max(seq, floor_seq)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'owner', ARGV[1], 'seq', seq,
