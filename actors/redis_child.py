@@ -203,7 +203,7 @@ class RedisChild:
 
     async def _launch(self) -> Process:
         await self._home.lock.clear()
-        await finish_in_thread(self._home.furnish, self._program, fsync=self._fsync)
+        await finish_in_thread(lambda: self._home.furnish(self._program, fsync=self._fsync))
         self._process = process = await self._spawn()
         self._tell(Phase.STARTING, str(self._program.release))
         release = await self._until_ready(process)

@@ -81,12 +81,13 @@ def load(environ: Mapping[str, str], *, folder: Path) -> Settings:
         if given is not None and setting.key not in _FILES:
             values[setting.concern][setting.attribute] = _read(setting, given)
     server = Server(**values["server"])
+    values["mail"].setdefault("mail_from", _usual_sender(server))
     store = Store(**values["store"])
     return Settings(
         server=server,
         store=msgspec.structs.replace(store, data_dir=folder / store.data_dir),
         keys=Keys(**values["keys"]),
-        mail=Mail(**{"mail_from": _usual_sender(server)} | values["mail"]),
+        mail=Mail(**values["mail"]),
         hosting=Hosting(**values["hosting"]),
         log=Log(**values["log"]),
         files=Files(env_file=sources.env_file, config=sources.config),

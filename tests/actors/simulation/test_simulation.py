@@ -93,8 +93,9 @@ class BlindStore(ModelStore):
         return Ending.COMMITTED if ending is Ending.WENT_BACK else ending
 
     def confirm(self, owner: str, held: Sequence[tuple[int, int]], lease_ms: int) -> list[Ending]:
-        super().confirm(owner, held, lease_ms)
-        return [Ending.COMMITTED for _ in held]
+        verdicts = super().confirm(owner, held, lease_ms)
+        back = Ending.WENT_BACK
+        return [Ending.COMMITTED if verdict is back else verdict for verdict in verdicts]
 
 
 class LeaselessOwnership(PlacedOwnership):
@@ -131,12 +132,11 @@ def leave_the_code_alive(turn: Turn, *rest: Any, **named: Any) -> Outcome:  # no
     return outcome
 
 
-def remember_what_is_unknown(memory: Memory, prefix: str = "") -> None:
-    if prefix:
-        _forget(memory, prefix)
+def forget_nothing(memory: Memory, prefix: str = "") -> None:
+    """Keep what is remembered of a partition that was lost."""
 
 
-_take, _issue, _admit, _forget = Gate.take, challenges.issue, sessions.admit, Memory.forget
+_take, _issue, _admit = Gate.take, challenges.issue, sessions.admit
 
 
 def caught(design: Design) -> str:
@@ -170,7 +170,7 @@ def test_a_saboteur_is_caught(design: Design, finding: str) -> None:
         (Gate, "take", answer_before_the_commit, "lost|refused|never|before"),
         (codes.challenges, "issue", restart_the_attempts, "counted anew|wrong guesses"),
         (codes.sessions, "admit", leave_the_code_alive, "twice"),
-        (Memory, "forget", remember_what_is_unknown, "lost|after its end|refused|cannot|phantom"),
+        (Memory, "forget", forget_nothing, "lost|after its end|refused|came back|twice|anew"),
     ],
 )
 def test_sabotage_from_within_is_caught(

@@ -96,7 +96,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self.thaw(party)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        self.complaints.append(f"{context.get('message')}: {context.get('exception')!r}")
+        error = context.get("exception")
+        broken = isinstance(error, AssertionError)
+        self.complaints.append(f"{error}" if broken else f"{context.get('message')}: {error!r}")
 
     def _due(
         self,
