@@ -95,7 +95,7 @@ class RedisChild:
         """
         self._program = program
         self._home = RedisHome(folder)
-        self._fsync = fsync
+        self._fsync: Fsync = fsync
         self._on_state = on_state
         self._process: Process | None = None
         self._supervisor: asyncio.Task[None] | None = None

@@ -1,8 +1,9 @@
 """A client that sends exactly what it is told: no cookie jar, no headers of its own."""
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -109,6 +110,35 @@ async def client_from(url: str, address: str | None = None) -> AsyncIterator[Cli
         auto_decompress=False,
     ) as session:
         yield Client(session, url)
+
+
+async def sent(
+    url: str, method: str, path: str, body: object = None, headers: Headers = ()
+) -> Awaitable[Answer]:
+    """Hand one request to the kernel; whoever serves there may take it later, or never.
+
+    Returns:
+        The answer to come.
+    """
+    host, _, port = url.removeprefix("http://").partition(":")
+    raw = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    lines += [f"{JSON[0]}: {JSON[1]}", f"Content-Length: {len(raw)}"] if raw else []
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write("\r\n".join([*lines, "", ""]).encode() + raw)
+    await writer.drain()
+    return _answer_of(reader, writer)
+
+
+async def _answer_of(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Answer:
+    async with asyncio.timeout(SECONDS_MAX):
+        head, _, raw = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    first, *lines = head.decode().split("\r\n")
+    pairs = (line.partition(": ") for line in lines)
+    headers = CIMultiDict((name, value) for name, _, value in pairs)
+    return Answer(int(first.split(" ")[1]), CIMultiDictProxy(headers), raw)
 
 
 def cookie_header(*pairs: str) -> tuple[str, str]:

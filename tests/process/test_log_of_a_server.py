@@ -33,9 +33,9 @@ async def test_what_a_server_writes_holds_no_secret_and_one_event_a_line(tmp_pat
         await front.request_code()
         await guess(front, 2)
         plain = {"storefrontSlug": "plain", "email": BUYER}
-        await server.client.post(f"{AUTH}/request-otp", plain, [("User-Agent", EVIL)])
+        await server.client.post(f"{AUTH}/request-otp", plain, [("User-Agent", "evil agent")])
         await server.client.post(f"{AUTH}/request-otp", {**plain, "email": f"{EVIL}\r\n@x.io"})
-        await server.client.get(f"{AUTH}/me", [cookie_header("a=1", "a=1"), ("X-Evil", EVIL)])
+        await server.client.get(f"{AUTH}/me", [cookie_header("a=1", "a=1"), ("X-Evil", "evil\tx")])
         await front.sign_out(headers=[("Origin", "https://evil.example")])
         await odd_bytes(server.client.url)
         async with asyncio.timeout(20):

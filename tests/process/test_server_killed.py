@@ -5,7 +5,7 @@ from tests.process.promises import Promises, shoppers
 from tests.process.servers import serving
 
 KILLS = 5
-PROMISES_EACH = 40
+PROMISES_EACH = 30
 
 
 async def test_a_server_killed_under_load_keeps_every_promise(tmp_path: Path) -> None:

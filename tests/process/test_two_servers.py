@@ -2,10 +2,12 @@ import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
 
-from tests.http.knocking import Answer, client_from
-from tests.http.shops import BUYER, Storefront, wrong_codes
+from doorward.actors.partitions import PARTITIONS, partition_key
+from tests.actors.store_client import client_of
+from tests.http.knocking import Answer, cookie_header, sent
+from tests.http.shops import AUTH, BUYER, Storefront, wrong
 from tests.http.store_server import StoreServer
-from tests.process.servers import Server, serving
+from tests.process.servers import serving
 
 TAKEN_OVER_SECONDS_MAX = 5.0
 """Requirement R-96: the loss of an owner heals within five seconds."""
@@ -76,7 +78,7 @@ async def test_a_frozen_owner_that_wakes_up_answers_nothing_stale_and_writes_not
         signed_out = await at_second.sign_out(ends)
         spent = await at_second.verify(code)
         renamed = await at_second.change({"name": "Sari"}, stays)
-        while_asleep = await sent_to_sleeper(first, at_first, stays=stays, ends=ends, code=code)
+        while_asleep = await sent_to_sleeper(at_first, stays=stays, ends=ends, code=code)
         first.thaw()
         at_waking = [await answer for answer in while_asleep]
         for _ in range(LOOKS):
@@ -95,40 +97,44 @@ async def test_a_frozen_owner_that_wakes_up_answers_nothing_stale_and_writes_not
         assert ready == [200, 503]
         assert len(await at_second.mails()) == 3
 
-        second.kill()
+        first.freeze()
+        status = await second.end()
+        owners = await owners_of(common_store)
+        first.thaw()
         await first.until_ready()
         hold_to_what_is_true(*[await at_first.me(ends), await at_first.me(stays)])
         assert await at_first.is_signed_in(stays)
         assert (await at_first.verify(code)).status == 401
+        # A server that ends in order leaves nobody a lease to wait for.
+        assert status == 0
+        assert owners == {b""}
 
 
 async def sent_to_sleeper(
-    server: Server, front: Storefront, *, stays: str, ends: str, code: str
+    front: Storefront, *, stays: str, ends: str, code: str
 ) -> list[Awaitable[Answer]]:
     """Send requests to a server that is frozen; they wait in its sockets until it wakes up."""
+    named = {"storefrontSlug": front.slug}
+    me, proof = f"{AUTH}/me?storefrontSlug={front.slug}", {**named, "email": BUYER}
+    requests: list[tuple[str, str, object, str]] = [
+        ("GET", me, None, ends),
+        ("GET", me, None, stays),
+        ("POST", f"{AUTH}/verify-otp", {**proof, "code": code}, "x=1"),
+        ("POST", f"{AUTH}/verify-otp", {**proof, "code": wrong(code)}, "x=1"),
+        ("POST", f"{AUTH}/request-otp", {**named, "email": "new@x.io"}, "x=1"),
+        ("PATCH", f"{AUTH}/me", {**named, "name": "Mallory"}, stays),
+        ("POST", f"{AUTH}/signout", named, stays),
+    ]
+    return [
+        await sent(front.client.url, method, path, body, [cookie_header(cookie)])
+        for method, path, body, cookie in requests
+    ]
 
-    async def ask(kind: int) -> Answer:
-        async with client_from(server.client.url) as client:
-            asleep = Storefront(client, front.slug, front.key)
-            requests = (
-                asleep.me(ends),
-                asleep.me(stays),
-                asleep.verify(code),
-                asleep.request_code("new@x.io"),
-                asleep.change({"name": "Mallory"}, stays),
-                asleep.sign_out(stays),
-                asleep.verify(next(wrong_codes(code)), email=BUYER),
-            )
-            for number, request in enumerate(requests):
-                if number != kind:
-                    request.close()
-            return await requests[kind]
 
-    asked = [asyncio.create_task(ask(kind)) for kind in range(7)]
-    # The other server's answers take longer than it takes to write to a socket of this machine.
-    for _ in range(5):
-        await asyncio.gather(*(front.client.get("/healthz") for _ in range(0)))
-    return list(asked)
+async def owners_of(store: StoreServer) -> set[object]:
+    """Return who owns partitions, as the store says; nobody is an empty name."""
+    async with client_of(store.socket) as client:
+        return {await client.hget(partition_key(each), "owner") for each in range(PARTITIONS)}
 
 
 def hold_to_what_is_true(me_ended: Answer, me_stays: Answer, *verified: Answer) -> None:
