@@ -40,6 +40,7 @@ class Codes(RuleBasedStateMachine):
         self.wrong_here = 0
         self.links_until_ms = 0
         self.spent: set[str] = set()
+        self.dead: str | None = None
 
     def within(self, moments: list[int], span_ms: int) -> int:
         return sum(at > self.world.now_ms - span_ms for at in moments)
@@ -113,7 +114,7 @@ class Codes(RuleBasedStateMachine):
                 self.within(self.wrong_at, HOUR_MS) >= 10
                 or self.within(self.wrong_at, DAY_MS) >= 30
             ):
-                self.answer = None
+                self.dead, self.answer = self.answer, None
                 self.links_until_ms = self.world.now_ms + DAY_MS
 
     @precondition(lambda self: self.answer is not None)
@@ -135,6 +136,12 @@ class Codes(RuleBasedStateMachine):
         link = next((answer for answer in self.spent if answer.startswith("http")), None)
         if link is not None:
             assert isinstance(self.present(link), SignInRefused)
+
+    @precondition(lambda self: self.dead is not None and self.answer is None)
+    @rule()
+    def answer_with_the_code_that_the_budget_burned(self) -> None:
+        assert self.dead is not None
+        assert isinstance(self.verify(self.dead), SignInRefused)
 
     @invariant()
     def the_budget_of_guesses_is_never_overspent(self) -> None:
