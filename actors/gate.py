@@ -38,7 +38,7 @@ from doorward.actors.partitions import kind_of
 from doorward.actors.records import decode
 
 FLIGHTS: Final = 2
-WORTH_A_SECOND_FLIGHT: Final = 16
+WORTH_A_SECOND_FLIGHT: Final = 48
 """Messages; fewer are better sent together with what comes while the first flight is out."""
 STRUCK_PER_COMMIT: Final = 128
 _NOTHING: Final[dict[str, Write]] = {}

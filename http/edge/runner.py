@@ -17,6 +17,9 @@ from doorward.http.edge.server import ConnectionLimits, EdgeServer, Handler
 EXACT: Final[web.AppKey[Mapping[tuple[str, str], Handler]]] = web.AppKey("exact", Mapping)
 """Where an application may keep handlers by method and path, for paths without parameters."""
 
+# More than the kernel keeps in line (net.core.somaxconn): whoever comes while we take them in, too.
+_WAITING_MAX: Final = 8192
+
 
 class EdgeRunner(web.AppRunner):
     """Sets an application up behind an ``EdgeServer``; sites are started on it as on any runner.
@@ -55,6 +58,7 @@ class EdgeRunner(web.AppRunner):
         """Stop accepting, answer what was accepted, end connections, then stop sweeping."""
         try:
             if self.server is not None:
+                self.edge.is_ending = True
                 await self._stop_accepting()
                 await self.edge.drain()
             await super().cleanup()
@@ -104,10 +108,9 @@ class EdgeRunner(web.AppRunner):
 
 
 def _held(fd: int) -> socket.socket:
-    """Hold a listening socket whatever becomes of ``fd``; next to nobody gets in line any more."""
+    """Hold a listening socket, whatever becomes of ``fd``."""
     held = socket.socket(fileno=os.dup(fd))
     held.settimeout(0)
-    held.listen(0)
     return held
 
 
@@ -115,7 +118,7 @@ def _emptied(listening: socket.socket) -> list[socket.socket]:
     """Take everybody who waits, and close."""
     waiting: list[socket.socket] = []
     with listening, suppress(BlockingIOError):
-        while True:
+        while len(waiting) < _WAITING_MAX:
             connection, _ = listening.accept()
             connection.settimeout(0)
             waiting.append(connection)

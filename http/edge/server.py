@@ -54,6 +54,7 @@ class EdgeServer(web.Server):
     """aiohttp's low-level server with the edge around it.
 
     Attributes:
+        is_ending: Whether every answer is the last of its connection.
         refused_connections: How many were closed because their address had too many.
         swept_connections: How many were closed because they were overdue.
     """
@@ -89,8 +90,8 @@ class EdgeServer(web.Server):
         self.idle_seconds = limits.idle_seconds
         self._counts: Counter[str] = Counter()
         self._admitted: dict[EdgeConnection, str | None] = {}
-        self._draining = False
         self._deserted = asyncio.Event()
+        self.is_ending = False
         self.refused_connections = 0
         self.swept_connections = 0
 
@@ -140,7 +141,7 @@ class EdgeServer(web.Server):
         then, and who could not know whether it was heard (RFC 9112 §9.6). So each is kept a little
         longer, and its next answer is its last. Nothing may be accepted any more.
         """
-        self._draining = True
+        self.is_ending = True
         if self._admitted:
             self._deserted.clear()
             with suppress(TimeoutError):
@@ -183,7 +184,7 @@ class EdgeServer(web.Server):
         if hdrs.SERVER not in response.headers:
             response.headers[hdrs.SERVER] = last_resort.SERVER
             response.headers.setdefault(request_ids.HEADER, request_ids.of(request))
-        if self._draining:
+        if self.is_ending:
             response.force_close()
         # A refusal that says it closes (``EdgeError.headers``) does, whoever renders it.
         if response.status >= 400 and response.headers.get(hdrs.CONNECTION) == "close":  # noqa: PLR2004

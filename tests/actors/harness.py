@@ -69,7 +69,7 @@ class Site:
 class World:
     """One host, its storefronts, and the mail it sent."""
 
-    def __init__(  # noqa: PLR0913 - what a test may want to be different
+    def __init__(
         self,
         site: Site | None = None,
         *,
