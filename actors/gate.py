@@ -29,7 +29,7 @@ from doorward.actors.errors import RecordUnreadable, StoreUnreachable, TurnFaile
 from doorward.actors.figures import Figures
 from doorward.actors.hooks import Hooks
 from doorward.actors.journal import Ending, Journal
-from doorward.actors.ledger import Ledger, Write
+from doorward.actors.ledger import Event, Ledger, Write
 from doorward.actors.mailboxes import Ask
 from doorward.actors.memory import Memory, Remembered
 from doorward.actors.messages import Outcome, TooMany
@@ -38,7 +38,7 @@ from doorward.actors.partitions import kind_of
 from doorward.actors.records import decode
 
 FLIGHTS: Final = 2
-WORTH_A_SECOND_FLIGHT: Final = 48
+WORTH_A_SECOND_FLIGHT: Final = 16
 """Messages; fewer are better sent together with what comes while the first flight is out."""
 STRUCK_PER_COMMIT: Final = 128
 _NOTHING: Final[dict[str, Write]] = {}
@@ -136,7 +136,7 @@ class Gate:
         """Let settled mails be flushed on their own; under load they ride on other commits."""
         for index in self._struck:
             partition = self._ownership.partitions[index]
-            if partition.owned:
+            if self._ownership.serves(index):
                 self._open.stage(partition)
 
     def should_send(self) -> bool:
@@ -292,13 +292,19 @@ class Gate:
     def _release(self, held: Held) -> None:
         """Let an outcome leave, if this host may still answer at this very moment."""
         for event in held.events:
-            self._hooks.on_event(event)
+            self._tell(event)
         if not self._ownership.serves(held.ask.partition):
             held.ask.fail(self._ownership.refusal())
             return
         if isinstance(held.outcome, TooMany):
             self._figures.refusals[held.outcome.standing.rule.name] += 1
         held.ask.answer(held.outcome)
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self._hooks.on_event(event)
+        except Exception as error:  # noqa: BLE001 - a full log must not keep an outcome back
+            self._hooks.on_trouble("an event cannot be logged", error)
 
 
 def _read(key: str, stored: bytes | None) -> Remembered:

@@ -32,7 +32,7 @@ from doorward.actors.turns import Place, Turn
 
 MAX_RUNS: Final = 12
 """A turn that still misses something after so many fetches will never be content."""
-TURNS: Final = 64
+TURNS: Final = 32
 """Turns in a cycle: then what they staged is sent, and the store works while further turns do."""
 AGE_MS: Final = 60_000
 

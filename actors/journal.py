@@ -52,6 +52,8 @@ class Claim(NamedTuple):
     seq: int
     alive: bool
     """Whether the owner's host was heard of lately; a hint, never a proof."""
+    settled: bool = True
+    """Whether the owner had waited for the lease of the one before it; else that may still run."""
 
 
 class Bid(NamedTuple):
@@ -62,6 +64,8 @@ class Bid(NamedTuple):
     seen_owner: str
     floor_epoch: int
     floor_seq: int
+    waits: bool = False
+    """Whether the bidder must wait for a lease before it answers."""
 
 
 class Taken(NamedTuple):

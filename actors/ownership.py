@@ -20,7 +20,8 @@ it believes, and whether it is slow, frozen or cut off. The new owner learned of
 answered, later than T, and answers only a full lease after that. No clocks are compared, only two
 spans of the same length are measured on two machines; the margin pays for their drift. The wait is
 skipped where there is nobody to wait for: the old owner released the partition (its last commit is
-answered and it has stopped), is known to be dead, or is this very host.
+answered and it has stopped), is known to be dead, or is this very host. Each of these only if the
+old owner had done its own waiting (``settled``): otherwise the one before *it* may still answer.
 
 *Crash.* A crashed owner's lease runs out the same way. What it had in memory was either committed
 (then it is in the store) or not (then nobody was told).
@@ -95,6 +96,7 @@ class Ownership:
         ticks: Ticks,
         clock: StoreClock,
         dead: Container[str] = (),
+        alone: bool = False,
     ) -> None:
         """Own nothing yet.
 
@@ -105,6 +107,7 @@ class Ownership:
             ticks: The boot-time clock.
             clock: Store time.
             dead: Owners that are known to be dead: nobody waits for their lease.
+            alone: Whether nobody else can reach the store, so that nobody is ever waited for.
         """
         self._journal = journal
         self._ticks = ticks
@@ -112,6 +115,7 @@ class Ownership:
         self._lease = lease_seconds
         self._serving = lease_seconds * (1 - MARGIN_OF_LEASE)
         self._dead = dead
+        self._alone = alone
         self._renewed_at = 0.0
         self._look_again_at = 0.0
         self.owner = owner
@@ -169,18 +173,28 @@ class Ownership:
         sent = self._ticks()
         results = await self._journal.take(
             self.owner,
-            [Bid(p.index, c.epoch, c.owner, p.epoch, p.acknowledged_seq) for p, c in bids],
+            [
+                Bid(
+                    partition.index,
+                    claim.epoch,
+                    claim.owner,
+                    partition.epoch,
+                    partition.acknowledged_seq,
+                    waits=self._must_wait(partition, claim),
+                )
+                for partition, claim in bids
+            ],
             self._clock.now_ms(),
         )
         taken = []
         for (partition, claim), result in zip(bids, results, strict=True):
             if result is None:
                 continue
+            partition.serve_from = self._serve_from(partition, claim)
             partition.epoch = result.epoch
             partition.seq = partition.acknowledged_seq = result.seq
             partition.burned_before_ms = result.burned_before_ms
             partition.owned, partition.proven_at = True, sent
-            partition.serve_from = 0.0 if self._is_gone(claim) else self._ticks() + self._lease
             self._clock.start_at(result.at_ms)
             partition.went_back = result.went_back
             self.rollbacks += result.went_back
@@ -250,5 +264,18 @@ class Ownership:
         return self._is_gone(claim) or not claim.alive
 
     def _is_gone(self, claim: Claim) -> bool:
-        """Tell whether nobody can still be answering under this claim."""
-        return not claim.owner or claim.owner == self.owner or claim.owner in self._dead
+        """Tell whether the claim's owner cannot be answering any more."""
+        return (
+            self._alone or not claim.owner or claim.owner == self.owner or claim.owner in self._dead
+        )
+
+    def _must_wait(self, partition: Partition, claim: Claim) -> bool:
+        return self._serve_from(partition, claim) > self._ticks()
+
+    def _serve_from(self, partition: Partition, claim: Claim) -> float:
+        """Tell when nobody else can be answering any more, if the partition is taken now."""
+        if self._alone or (claim.settled and self._is_gone(claim)):
+            return 0.0
+        if claim.owner == self.owner and claim.epoch == partition.epoch:
+            return partition.serve_from  # our own wait, begun when we took it last, goes on
+        return self._ticks() + self._lease

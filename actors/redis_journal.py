@@ -86,7 +86,7 @@ class RedisJournal:
                 await self._begin_afresh()
             pipe = self._client.pipeline(transaction=False)
             for partition in partitions:
-                pipe.hmget(partition_key(partition), "epoch", "owner", "seq")
+                pipe.hmget(partition_key(partition), "epoch", "owner", "seq", "settled")
             rows = await pipe.execute()
             owners = sorted({(row[1] or b"").decode() for row in rows} - {""})
             marks = await self._client.mget([_host_key(o) for o in owners]) if owners else []
@@ -97,8 +97,9 @@ class RedisJournal:
                 (owner or b"").decode(),
                 int(seq or 0),
                 (owner or b"").decode() in alive,
+                settled != b"0",
             )
-            for epoch, owner, seq in rows
+            for epoch, owner, seq, settled in rows
         ]
 
     async def take(self, owner: str, bids: Sequence[Bid], at_ms: int) -> list[Taken | None]:
@@ -117,6 +118,7 @@ class RedisJournal:
                     bid.floor_epoch,
                     bid.floor_seq,
                     at_ms,
+                    int(bid.waits),
                 )
             replies = await pipe.execute()
         return [

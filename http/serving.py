@@ -25,7 +25,7 @@ from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.smtp import SmtpTransport
 from doorward.actors.redis_journal import RedisJournal
 from doorward.actors.store_connection import connect
-from doorward.actors.systems.embedded import EmbeddedSystem, Everyone, Wiring
+from doorward.actors.systems.embedded import EmbeddedSystem, Wiring
 from doorward.actors.tokens import base64url
 from doorward.actors.turns import Place
 from doorward.config.settings import Settings
@@ -144,7 +144,7 @@ async def _open_system(
             on_event=log_event,
             on_trouble=Troubles(),
             # Nobody else can reach the embedded store: the folder's lock is ours.
-            dead_owners=None if settings.store.redis_url else Everyone(),
+            alone=settings.store.redis_url is None,
         )
     )
     stack.push_async_callback(system.close)

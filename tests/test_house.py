@@ -156,13 +156,14 @@ def test_a_type_checker_sees_the_package_through_its_links(
     checker: tuple[str, ...], tmp_path: Path
 ) -> None:
     copy_tree(tmp_path, "pyproject.toml", "scripts")
-    for folder in (*FOLDERS, "tests"):
+    for folder in (*FOLDERS, "tests", "bench"):
         (tmp_path / folder).mkdir()
     (tmp_path / "actors" / "doors.py").write_text("DOORS: int = 1\n", encoding="utf-8")
     (tmp_path / "http" / "pages.py").write_text(
         "from doorward.actors.doors import DOORS\n\nPAGE: str = DOORS\n", encoding="utf-8"
     )
     (tmp_path / "tests" / "test_pages.py").touch()
+    (tmp_path / "bench" / "load.py").touch()
     (tmp_path / ".venv").symlink_to(sys.prefix)
 
     linked = run(tmp_path / "scripts" / "link-types")

@@ -40,7 +40,8 @@ for i = 1, tonumber(ARGV[1]) do
     for j = 0, operations - 1 do
       apply[ARGV[a + 3 * j]](KEYS[k + j], ARGV[a + 3 * j + 1], ARGV[a + 3 * j + 2])
     end
-    redis.call('HSET', partition, 'seq', seq, 'at', at)
+    -- Only an owner that answers commits: it has waited for whoever was before it.
+    redis.call('HSET', partition, 'seq', seq, 'at', at, 'settled', 1)
   end
   k, a = k + operations, a + 3 * operations
   endings[i] = ending

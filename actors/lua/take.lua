@@ -1,7 +1,7 @@
 -- Takes a partition for a new owner: raises its epoch, so that the old owner's commits are fenced.
 --
 -- KEYS[1]: the partition. ARGV: new owner, epoch and owner it was seen with, the lowest epoch and
--- sequence this store must have reached, store time.
+-- sequence this store must have reached, store time, whether the new owner has to wait (0/1).
 -- Returns taken (0/1), epoch, sequence, latest commit time, burned-before time, went back (0/1).
 --
 -- A store below that floor has lost acknowledged commits: short secrets that were spent since may be
@@ -19,5 +19,5 @@ at = math.max(at + went_back, tonumber(ARGV[6]))
 if went_back == 1 then burned = at end
 epoch, seq = math.max(epoch, floor_epoch) + 1, math.max(seq, floor_seq)
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'owner', ARGV[1], 'seq', seq,
-  'at', string.format('%d', at), 'burned', string.format('%d', burned))
+  'at', string.format('%d', at), 'burned', string.format('%d', burned), 'settled', 1 - ARGV[7])
 return { 1, epoch, seq, at, burned, went_back }

@@ -5,7 +5,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -40,18 +40,11 @@ HIGH_WATER_SECONDS: Final = 1.0
 _OWNER_BYTES: Final = 8
 
 
-class Everyone(Container[str]):
-    """All other owners: nobody but this process can reach the store."""
-
-    def __contains__(self, owner: object) -> bool:
-        return True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
     """What an embedded system is made of.
 
-    ``dead_owners`` are hosts known to be dead; None: those that the high-water file names.
+    ``alone``: nobody but this process can reach the store.
     """
 
     journal: Journal
@@ -63,7 +56,7 @@ class Wiring:
     lease_seconds: float
     on_event: Callable[[Event], None]
     on_trouble: Callable[[str, BaseException | None], None]
-    dead_owners: Container[str] | None = None
+    alone: bool = False
     random: Random = field(default_factory=Chance)
 
 
@@ -82,7 +75,8 @@ class EmbeddedSystem:
             lease_seconds=wiring.lease_seconds,
             ticks=boot_seconds,
             clock=clock,
-            dead=frozenset(marks.owners) if wiring.dead_owners is None else wiring.dead_owners,
+            dead=frozenset(marks.owners),
+            alone=wiring.alone,
         )
         self.ownership.expect(marks.marks)
         self.host = Host(
@@ -115,9 +109,9 @@ class EmbeddedSystem:
         store = await wiring.journal.open()
         clock = StoreClock(boot_seconds)
         clock.start_at(store.now_ms)
-        marks = high_water.read(wiring.folder).of(store.id)
+        marks = (await asyncio.to_thread(high_water.read, wiring.folder)).of(store.id)
         system = cls(wiring, marks, clock)
-        high_water.write(wiring.folder, system._marks)
+        await asyncio.to_thread(high_water.write, wiring.folder, system._marks)
         await system.outbox.delivery.start()
         await system._loop.start()
         return system

@@ -1,10 +1,6 @@
-"""Codes, links and guesses against a model of a few lines, in whatever order they come."""
-
-from dataclasses import dataclass, field
-
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from doorward.actors.messages import (
     Caller,
@@ -14,183 +10,146 @@ from doorward.actors.messages import (
     SignInRefused,
     TooMany,
     VerifyCode,
+    VerifyLink,
 )
-from tests.actors.harness import CALLER, EMAIL, Runner, World, wrong
+from doorward.actors.tokens import digest
+from tests.actors.desk_world import DeskWorld
 
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-
-
-@dataclass
-class Model:
-    """All times in ms; a challenge is what was mailed, None once it was answered."""
-
-    mailed: list[int] = field(default_factory=list)
-    guessed: list[int] = field(default_factory=list)
-    issued: int | None = None
-    is_link: bool = False
-    wrong: int = 0
-    links_until: int = 0
-
-    def within(self, times: list[int], now: int, window: int) -> int:
-        return sum(time > now - window for time in times)
-
-    def live(self, now: int) -> bool:
-        return self.issued is not None and now < self.issued + 10 * MINUTE and self.wrong < 5
-
-    def request(self, now: int) -> bool:
-        limits = ((3, MINUTE), (10, HOUR), (20, DAY))
-        if any(self.within(self.mailed, now, window) >= limit for limit, window in limits):
-            return False
-        self.mailed.append(now)
-        link = now < self.links_until
-        left = self.issued + 10 * MINUTE - now if self.issued is not None else 0
-        if not (self.live(now) and self.is_link == link and left >= 5 * MINUTE):
-            self.issued, self.is_link, self.wrong = now, link, 0
-        return True
-
-    def guess(self, now: int) -> None:
-        if self.live(now) and not self.is_link:
-            self.wrong += 1
-            self.guessed.append(now)
-            spent = ((10, HOUR), (30, DAY))
-            if any(self.within(self.guessed, now, window) >= limit for limit, window in spent):
-                self.wrong, self.links_until = 5, now + DAY
-
-    def answer(self, now: int, *, link: bool) -> bool:
-        right = self.live(now) and self.is_link == link
-        if right:
-            self.issued = None
-        return right
+EMAIL = "ann@example.org"
+CALLER = Caller(address="192.0.2.1")
+SECOND_MS = 1_000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+SHORT_WAITS_MS = [1, SECOND_MS, 20 * SECOND_MS, MINUTE_MS, 5 * MINUTE_MS]
+LONG_WAITS_MS = [10 * MINUTE_MS, HOUR_MS, DAY_MS]
 
 
 class Codes(RuleBasedStateMachine):
-    """One mailbox, its shopper and whoever guesses."""
+    """One mailbox's codes, against a model that remembers everything and computes nothing."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.run = Runner()
-        self.model = Model()
-        self.addresses = 0
+        self.world = DeskWorld()
+        self.world.open("alpha", b'{"verifications.perAddressPerMinute": 10000000}')
+        self.sent: list[int] = []
+        self.wrong_at: list[int] = []
+        self.issued_ms = 0
+        self.answer: str | None = None
+        self.is_link = False
+        self.wrong_here = 0
+        self.links_until_ms = 0
+        self.spent: set[str] = set()
 
-    @initialize()
-    def open(self) -> None:
-        self.world = self.run(self._open())
+    def within(self, moments: list[int], span_ms: int) -> int:
+        return sum(at > self.world.now_ms - span_ms for at in moments)
 
-    @staticmethod
-    async def _open() -> World:
-        return await (await World().open()).furnish("alpha")
+    def is_live(self) -> bool:
+        return (
+            self.answer is not None
+            and self.world.now_ms < self.issued_ms + 10 * MINUTE_MS
+            and (self.is_link or self.wrong_here < 5)
+        )
 
-    @rule(
-        seconds=st.sampled_from([0.001, 1, 19, 20, 59.999, 60, 299, 301, 599, 600, 3_600, 86_400])
-    )
-    def wait(self, seconds: float) -> None:
-        self.run(self.world.advance(seconds))
+    @rule(step_ms=st.sampled_from([*SHORT_WAITS_MS * 3, *LONG_WAITS_MS]))
+    def wait(self, step_ms: int) -> None:
+        self.world.now_ms += step_ms
 
     @rule()
     def request(self) -> None:
-        outcome = self.run(self.world.request())
-        expected = self.model.request(self.world.now_ms)
+        fits = (
+            self.within(self.sent, MINUTE_MS) < 3
+            and self.within(self.sent, HOUR_MS) < 10
+            and self.within(self.sent, DAY_MS) < 20
+        )
+        as_link = self.world.now_ms < self.links_until_ms
+        is_resend = (
+            self.is_live()
+            and self.is_link == as_link
+            and self.issued_ms + 5 * MINUTE_MS >= self.world.now_ms
+        )
+        mails = len(self.world.mails)
 
-        assert isinstance(outcome, CodeSent if expected else TooMany)
-        if expected:
-            assert (self.world.mail().code is None) == self.model.is_link
+        outcome = self.world.ask("alpha", RequestCode(email=EMAIL, caller=CALLER))
 
-    @rule(number=st.integers(1, 9))
-    def guess_wrong(self, number: int) -> None:
-        outcome = self.run(self._tried(wrong(self.code(), number)))
+        assert isinstance(outcome, CodeSent if fits else TooMany)
+        assert len(self.world.mails) == mails + fits
+        if not fits:
+            return
+        self.sent.append(self.world.now_ms)
+        mail = self.world.mails[-1]
+        assert (mail.code is None) == as_link == (mail.link is not None)
+        answer = mail.code or mail.link
+        if is_resend:
+            assert answer == self.answer
+        else:
+            assert answer is not None
+            self.answer, self.is_link = answer, as_link
+            self.issued_ms, self.wrong_here = self.world.now_ms, 0
+
+    @rule(times=st.integers(1, 6))
+    def guess_wrong(self, times: int) -> None:
+        for _ in range(times):
+            self.guess_wrong_once()
+
+    @rule(each=st.integers(3, 5))
+    def fail_on_several_codes(self, each: int) -> None:
+        for _ in range(4):
+            self.request()
+            self.guess_wrong(each)
+            self.world.now_ms += 6 * MINUTE_MS
+
+    def guess_wrong_once(self) -> None:
+        right = self.answer if self.answer and not self.is_link else "000000"
+        is_evaluated = self.is_live() and not self.is_link
+
+        outcome = self.verify(f"{(int(right) + 1) % 1_000_000:06d}")
 
         assert isinstance(outcome, SignInRefused)
-        self.model.guess(self.world.now_ms)
+        if is_evaluated:
+            self.wrong_here += 1
+            self.wrong_at.append(self.world.now_ms)
+            if (
+                self.within(self.wrong_at, HOUR_MS) >= 10
+                or self.within(self.wrong_at, DAY_MS) >= 30
+            ):
+                self.answer = None
+                self.links_until_ms = self.world.now_ms + DAY_MS
 
-    @precondition(lambda self: self.world.mails())
+    @precondition(lambda self: self.answer is not None)
     @rule()
-    def guess_right(self) -> None:
-        outcome = self.run(self._tried(self.code()))
-        expected = self.model.answer(self.world.now_ms, link=False)
+    def answer_right(self) -> None:
+        assert self.answer is not None
+        is_live = self.is_live()
 
-        assert isinstance(outcome, SignedIn if expected else SignInRefused)
+        outcome = self.present(self.answer)
 
-    @rule(wrong_before=st.integers(0, 8), wrong_after=st.integers(0, 8))
-    def guess_all_at_once(self, wrong_before: int, wrong_after: int) -> None:
-        code = self.code()
-        guesses = [wrong(code, n) for n in range(1, wrong_before + wrong_after + 1)]
-        guesses.insert(wrong_before, code)
-        outcomes = self.run(self._tried_at_once(guesses))
+        assert isinstance(outcome, SignedIn if is_live else SignInRefused)
+        if is_live:
+            self.spent.add(self.answer)
+            self.answer = None
 
-        for guess, outcome in zip(guesses, outcomes, strict=True):
-            if guess != code:
-                self.model.guess(self.world.now_ms)
-                assert isinstance(outcome, SignInRefused)
-            elif not self.world.mails():
-                assert isinstance(outcome, SignInRefused)
-            else:
-                expected = self.model.answer(self.world.now_ms, link=False)
-                assert isinstance(outcome, SignedIn if expected else SignInRefused)
-
-    @precondition(lambda self: len(self.world.mails()) > 1)
+    @precondition(lambda self: self.spent and self.answer not in self.spent)
     @rule()
-    def try_an_older_code(self) -> None:
-        codes = [mail.code for mail in self.world.mails() if mail.code]
-        older = [code for code in codes if code != self.code()]
-        if older:
-            outcome = self.run(self._tried(older[-1]))
-            assert isinstance(outcome, SignInRefused)
-            self.model.guess(self.world.now_ms)
+    def answer_again(self) -> None:
+        link = next((answer for answer in self.spent if answer.startswith("http")), None)
+        if link is not None:
+            assert isinstance(self.present(link), SignInRefused)
 
-    @precondition(lambda self: any(mail.link for mail in self.world.mails()))
-    @rule()
-    def follow_the_newest_link(self) -> None:
-        newest = self.world.mails()[-1].link is not None
-        token = next(mail.link for mail in reversed(self.world.mails()) if mail.link)
-        outcome = self.run(self.world.follow(token.rpartition("token=")[2]))
-        expected = newest and self.model.answer(self.world.now_ms, link=True)
+    @invariant()
+    def the_budget_of_guesses_is_never_overspent(self) -> None:
+        assert self.within(self.wrong_at, HOUR_MS) <= 10
+        assert self.within(self.wrong_at, DAY_MS) <= 30
 
-        assert isinstance(outcome, SignedIn if expected else SignInRefused)
+    def present(self, answer: str) -> object:
+        if answer.startswith("http"):
+            token = answer.partition("token=")[2]
+            return self.world.ask("alpha", VerifyLink(token_digest=digest(token), caller=CALLER))
+        return self.verify(answer)
 
-    @rule()
-    def go_on_with_another_host(self) -> None:
-        self.world = self.run(self.world.successor())
-
-    def code(self) -> str:
-        """Tell the newest code that was mailed, also when a link followed it."""
-        codes = [mail.code for mail in self.world.mails() if mail.code]
-        return codes[-1] if codes else "000000"
-
-    def caller(self) -> Caller:
-        # From everywhere, so that no address is refused: that is not what is looked at here.
-        self.addresses += 1
-        return Caller(address=f"from-{self.addresses}", scheme="https")
-
-    def _message(self, code: str) -> VerifyCode:
-        return VerifyCode(email=EMAIL, code=code, caller=self.caller())
-
-    async def _tried(self, code: str) -> object:
-        return await self.world.ask("alpha", self._message(code))
-
-    async def _tried_at_once(self, codes: list[str]) -> list[object]:
-        return [*await self.world.ask_all("alpha", [self._message(code) for code in codes])]
-
-    def teardown(self) -> None:
-        self.run.close()
+    def verify(self, code: str) -> object:
+        return self.world.ask("alpha", VerifyCode(email=EMAIL, code=code, caller=CALLER))
 
 
-class Siege(Codes):
-    """The same, begun where it gets interesting: nine wrong guesses were made this hour."""
-
-    @initialize()
-    def open(self) -> None:
-        super().open()
-        for count in (5, 4):
-            self.request()
-            for number in range(count):
-                self.guess_wrong(number + 1)
-        self.wait(60)
-
-
-Codes.TestCase.settings = settings(max_examples=40, stateful_step_count=25)
-Siege.TestCase.settings = settings(max_examples=25, stateful_step_count=20)
-test_codes_behave_as_the_model_says = Codes.TestCase
-test_codes_under_siege_behave_as_the_model_says = Siege.TestCase
-
-assert RequestCode
-assert CALLER
+TestCodes = Codes.TestCase
+TestCodes.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)

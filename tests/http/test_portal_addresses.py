@@ -4,8 +4,8 @@ from collections import Counter
 import pytest
 
 from tests.http.doors import Door, Setup
-from tests.http.knocking import Headers, bearer, client_from
-from tests.http.shops import Shop, open_shop
+from tests.http.knocking import Headers, bearer, client_from, cookie_header
+from tests.http.shops import AUTH, Shop, open_shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -129,3 +129,20 @@ async def test_a_key_that_is_not_this_storefronts_asserts_nothing(door: Door) ->
     }
 
     assert 200 not in statuses.values()
+
+
+async def test_a_wrong_key_beside_a_call_is_refused_and_me_still_never_says_401(
+    shop: Shop,
+) -> None:
+    session = await shop.session()
+    wrong = ("X-Doorward-Key", "sk_live_000000_" + "A" * 43)
+    path = f"{AUTH}/me?storefrontSlug={shop.slug}"
+
+    asked = await shop.request_code("new@example.org", [wrong])
+    signed_out = await shop.sign_out(session, headers=[wrong])
+    me = await shop.door.client.get(path, [wrong, cookie_header(session)])
+
+    assert [asked.status, signed_out.status] == [401, 401]
+    assert asked.error["code"] == "KEY_REQUIRED"
+    assert me.status != 401
+    assert await shop.is_signed_in(session)

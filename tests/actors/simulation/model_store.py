@@ -24,6 +24,7 @@ class Row:
     seq: int = 0
     at_ms: int = 0
     burned_ms: int = 0
+    settled: bool = True
 
 
 @dataclass
@@ -100,7 +101,7 @@ class ModelStore:
         if ending is Ending.COMMITTED and row.seq != commit.seq:
             for operation in commit.operations:
                 self._apply(operation)
-            changed = replace(row, seq=commit.seq, at_ms=commit.at_ms)
+            changed = replace(row, seq=commit.seq, at_ms=commit.at_ms, settled=True)
             self.image.rows[commit.partition] = changed
         for watcher in self.watchers:
             watcher.committed(commit, ending, row)
@@ -117,7 +118,7 @@ class ModelStore:
     def claim(self, partition: int) -> Claim:
         row = self.row(partition)
         alive = self.image.marks.get(row.owner, 0) > self._wall_ms()
-        return Claim(row.epoch, row.owner, row.seq, alive)
+        return Claim(row.epoch, row.owner, row.seq, alive, row.settled)
 
     def take(self, owner: str, bid: Bid, at_ms: int) -> Taken | None:
         """Do what ``take.lua`` does."""
@@ -133,6 +134,7 @@ class ModelStore:
             max(row.seq, bid.floor_seq),
             at_ms,
             at_ms if went_back else row.burned_ms,
+            not bid.waits,
         )
         self.image.rows[bid.partition] = taken
         for watcher in self.watchers:
