@@ -1,7 +1,7 @@
 """The real host on a model store, with a clock that is set and chance that is seeded.
 
-``World`` is one host as a test sees it: ask it, let time pass, read the mail it sent. Several worlds
-may share a ``Site`` (a store and a clock), as hosts share a Redis and the time of day.
+``World`` is one host as a test sees it: ask it, let time pass, read the mail it sent. Several of
+them may share a ``Site`` (a store and a clock), as hosts share a Redis and the time of day.
 """
 
 import asyncio

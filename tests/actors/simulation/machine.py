@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 from doorward.actors.clocks import StoreClock
 from doorward.actors.errors import StoreUnreachable, TurnFailed, Unavailable
-from doorward.actors.host import Hooks, Host
+from doorward.actors.hooks import Hooks
+from doorward.actors.host import Host
 from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Event
 from doorward.actors.messages import Outcome, Request
@@ -186,7 +187,15 @@ class Machine:
             assert error is None or isinstance(error, Unavailable | TurnFailed)
             if not landed.done() and not future.cancelled():
                 outcome = future.result() if error is None else None
-                landed.set_result(Reply(outcome, error, False, begun_ms, self.clock.now_ms()))
+                landed.set_result(
+                    Reply(
+                        outcome,
+                        error,
+                        turned_away=False,
+                        begun_ms=begun_ms,
+                        ended_ms=self.clock.now_ms(),
+                    )
+                )
 
         future.add_done_callback(land)
         landed.add_done_callback(lambda _: future.cancel() if not future.done() else None)

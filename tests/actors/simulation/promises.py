@@ -157,7 +157,9 @@ class Promises:
         elif reply.turned_away:
             self._ended_nothing(attempt, secret)
 
-    def went_back(self, partitions: Iterable[int], snapshot: int) -> None:
+    def went_back(  # noqa: C901 - one place for all that a rollback takes away
+        self, partitions: Iterable[int], snapshot: int
+    ) -> None:
         """Give up what a store that was put back to event ``snapshot`` cannot keep."""
         lost = set(partitions)
         for known in self.sessions.values():

@@ -1,6 +1,7 @@
 """What a seeded world must never show, and that it would show it.
 
-More: ``DOORWARD_SIM_SEEDS`` (how many), ``DOORWARD_SIM_FIRST`` (from which), ``DOORWARD_SIM_STEPS``.
+More: ``DOORWARD_SIM_SEEDS`` (how many), ``DOORWARD_SIM_FIRST`` (from which),
+``DOORWARD_SIM_STEPS``.
 """
 
 import os
@@ -153,8 +154,11 @@ def caught(design: Design) -> str:
     ("design", "finding"),
     [
         (Design(store=UnfencedStore), "stale-epoch write accepted"),
-        (Design(store=ForgetfulStore), "lost|cannot|refused|never"),
-        (Design(store=BlindStore), "before the store went back|twice|came back|counted anew"),
+        (Design(store=ForgetfulStore), "lost|cannot|refused|never|no mail came"),
+        (
+            Design(store=BlindStore),
+            "before the store went back|twice|came back|counted anew|stale-epoch",
+        ),
         (Design(ownership=LeaselessOwnership), "both serve"),
         (Design(ownership=HastyOwnership), "both serve"),
     ],

@@ -2,8 +2,8 @@
 
 Whatever runs here runs unmodified and always in the same order, so a seed tells all. Callbacks
 belong to a *party* (a simulated process), told by the context they were made in. A frozen party's
-callbacks are kept until it thaws, as a stopped process finds its sockets and timers due when it goes
-on; a dead party's are kept until the very end, when its tasks are cleared away.
+callbacks are kept until it thaws, as a stopped process finds its sockets and timers due when it
+goes on; a dead party's are kept until the very end, when its tasks are cleared away.
 """
 
 import asyncio
