@@ -43,7 +43,7 @@ from typing import Final
 
 from doorward.actors.clocks import StoreClock, Ticks
 from doorward.actors.errors import NotOwner, StoreUnreachable, Unavailable
-from doorward.actors.journal import Bid, Claim, Ending, Journal
+from doorward.actors.journal import Bid, Claim, Ending, Journal, Taken
 from doorward.actors.partitions import PARTITIONS, partition_prefix
 
 RENEWALS_PER_LEASE: Final = 3
@@ -188,17 +188,9 @@ class Ownership:
         )
         taken = []
         for (partition, claim), result in zip(bids, results, strict=True):
-            if result is None:
-                continue
-            partition.serve_from = self._serve_from(partition, claim)
-            partition.epoch = result.epoch
-            partition.seq = partition.acknowledged_seq = result.seq
-            partition.burned_before_ms = result.burned_before_ms
-            partition.owned, partition.proven_at = True, sent
-            self._clock.start_at(result.at_ms)
-            partition.went_back = result.went_back
-            self.rollbacks += result.went_back
-            taken.append(partition)
+            if result is not None:
+                self._own(partition, claim, result, sent)
+                taken.append(partition)
         return taken
 
     async def renew(self) -> list[Partition]:
@@ -259,6 +251,16 @@ class Ownership:
         for index, (epoch, seq) in marks.items():
             self.partitions[index].epoch = epoch
             self.partitions[index].acknowledged_seq = seq
+
+    def _own(self, partition: Partition, claim: Claim, result: Taken, sent: float) -> None:
+        partition.serve_from = self._serve_from(partition, claim)
+        partition.epoch = result.epoch
+        partition.seq = partition.acknowledged_seq = result.seq
+        partition.burned_before_ms = result.burned_before_ms
+        partition.owned, partition.proven_at = True, sent
+        partition.went_back = result.went_back
+        self._clock.start_at(result.at_ms)
+        self.rollbacks += result.went_back
 
     def _may_take(self, claim: Claim) -> bool:
         return self._is_gone(claim) or not claim.alive
