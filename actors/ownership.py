@@ -276,7 +276,12 @@ class Ownership:
 
     def _serve_from(self, partition: Partition, claim: Claim) -> float:
         """Tell when nobody else can be answering any more, if the partition is taken now."""
-        if self._alone or (claim.settled and self._is_gone(claim)):
+        if self._alone:
+            return 0.0
+        if claim.epoch < partition.epoch or claim.seq < partition.acknowledged_seq:
+            # A store that went back in time has forgotten who had it last.
+            return self._ticks() + self._lease
+        if claim.settled and self._is_gone(claim):
             return 0.0
         if claim.owner == self.owner and claim.epoch == partition.epoch:
             return partition.serve_from  # our own wait, begun when we took it last, goes on

@@ -95,12 +95,20 @@ class Codes(RuleBasedStateMachine):
         if expected:
             assert (self.world.mail().code is None) == self.model.is_link
 
-    @rule(number=st.integers(1, 9))
-    def guess_wrong(self, number: int) -> None:
-        outcome = self.run(self._tried(wrong(self.code(), number)))
+    @rule(times=st.integers(1, 4))
+    def guess_wrong(self, times: int) -> None:
+        for number in range(1, times + 1):
+            outcome = self.run(self._tried(wrong(self.code(), number)))
 
-        assert isinstance(outcome, SignInRefused)
-        self.model.guess(self.world.now_ms)
+            assert isinstance(outcome, SignInRefused)
+            self.model.guess(self.world.now_ms)
+
+    @rule(before=st.integers(1, 4), after=st.integers(0, 4))
+    def guess_on_after_asking_again(self, before: int, after: int) -> None:
+        self.guess_wrong(before)
+        self.request()
+        self.guess_wrong(after)
+        self.guess_right()
 
     @precondition(lambda self: self.world.mails())
     @rule()
@@ -191,8 +199,7 @@ class Siege(Codes):
         super().open()
         for count in (5, 4):
             self.request()
-            for number in range(count):
-                self.guess_wrong(number + 1)
+            self.guess_wrong(count)
         self.wait(60)
 
 

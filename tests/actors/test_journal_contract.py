@@ -204,6 +204,25 @@ async def test_of_many_who_take_at_once_exactly_one_wins(bench: Bench) -> None:
     assert len(won) == 1
 
 
+async def test_an_owner_that_has_to_wait_is_not_settled_before_its_first_commit(
+    bench: Bench,
+) -> None:
+    await bench.journal.take("ann", [Bid(ALPHA, 0, "", 0, 0, waits=True)], 1_000)
+    waiting = await bench.journal.claims([ALPHA])
+    await endings(bench, Commit(ALPHA, 1, "ann", 1, 2_000, []))
+
+    assert waiting == [Claim(1, "ann", 0, alive=False, settled=False)]
+    assert await bench.journal.claims([ALPHA]) == [Claim(1, "ann", 1, alive=False, settled=True)]
+
+
+async def test_giving_up_while_waiting_settles_nothing(bench: Bench) -> None:
+    await bench.journal.take("ann", [Bid(ALPHA, 0, "", 0, 0, waits=True)], 1_000)
+
+    await bench.journal.release("ann", [(ALPHA, 1)])
+
+    assert await bench.journal.claims([ALPHA]) == [Claim(1, "", 0, alive=False, settled=False)]
+
+
 async def test_several_partitions_are_taken_in_one_call(bench: Bench) -> None:
     bids = [Bid(ALPHA, 0, "", 0, 0), Bid(BRAVO, 7, "eve", 0, 0)]
 

@@ -78,7 +78,8 @@ class Dice:
             seen_epoch = row.epoch + self.random.choice((0, 0, 0, 1))
             floors = (self.random.randint(0, row.epoch + 1), self.random.randint(0, row.seq + 1))
             seen_owner = self.random.choice((row.owner, row.owner, row.owner, "eve"))
-            bids.append(Bid(partition, seen_epoch, seen_owner, *floors))
+            waits = self.random.choice((False, True))
+            bids.append(Bid(partition, seen_epoch, seen_owner, *floors, waits=waits))
         return self.random.choice(OWNERS), bids, self.random.randint(1, 9_999)
 
     def confirm_arguments(self) -> tuple[str, list[tuple[int, int]], int]:
@@ -97,6 +98,7 @@ async def real_row(client: "aioredis.Redis", partition: int) -> Row:
         int(held.get(b"seq", 0)),
         int(held.get(b"at", 0)),
         int(held.get(b"burned", 0)),
+        held.get(b"settled") != b"0",
     )
 
 

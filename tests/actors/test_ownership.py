@@ -288,6 +288,21 @@ async def test_a_dead_host_that_still_waited_is_no_reason_not_to_wait(site: Site
     assert not cid.serves()
 
 
+async def test_a_store_that_went_back_is_not_believed_about_owners_either(site: Site) -> None:
+    await owner_of(site, "bob")
+    image = site.store.image.copy()
+    ann = Contender(site, "ann", dead=("bob",))
+    await ann.take()
+    site.store.image = image
+    cid = Contender(site, "cid", dead=("bob",))
+    cid.ownership.expect(ann.ownership.high_water())
+
+    await cid.take()
+
+    assert ann.serves()
+    assert not cid.serves()
+
+
 async def test_who_is_beaten_to_a_partition_does_not_own_it(site: Site) -> None:
     ann, bob = Contender(site, "ann"), Contender(site, "bob")
 
