@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -87,7 +87,7 @@ def doorward(folder: Path) -> Iterator[Door]:
     Raises:
         BenchFailed: It does not come up.
     """
-    port, metrics_port = _free_port(), _free_port()
+    port, metrics_port = _free_ports(2)
     operator_key = secrets.token_urlsafe(32)
     # What is set for the machine's own server must not decide what is measured.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DOORWARD")}
@@ -124,7 +124,7 @@ def bare(folder: Path) -> Iterator[Server]:
     Raises:
         BenchFailed: It does not come up.
     """
-    port, log = _free_port(), folder / "bare.log"
+    port, log = _free_ports(1)[0], folder / "bare.log"
     command = [sys.executable, "-m", "bench.bare", str(port)]
     with child(command, folder=ROOT, environ=os.environ, log=log) as process:
         _await_answer(process, port, "/api/v1/client-auth/me", log)
@@ -168,7 +168,10 @@ def _redis_of(parent: int) -> int:
     raise BenchFailed("the server has no Redis of its own")
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    # All held at once: asked for one after the other, the same port may come twice.
+    with ExitStack() as held:
+        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind((HOST, 0))
+        return [int(listener.getsockname()[1]) for listener in listeners]

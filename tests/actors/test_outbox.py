@@ -1,0 +1,304 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from doorward.actors.errors import StoreUnreachable
+from doorward.actors.journal import Commit
+from doorward.actors.keyring import Keyring
+from doorward.actors.outbox import PAGE, Outbox
+from doorward.actors.partitions import outbox_key, partition_of
+from doorward.actors.post.development import DevelopmentMailbox
+from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.transport import Transport, Undeliverable
+from doorward.actors.records import MailJob, encode
+from tests.actors.harness import EMAIL, World
+
+ALPHA = partition_of("alpha")
+
+
+class Carrier:
+    """Takes mails, or keeps them waiting at the counter until it opens."""
+
+    def __init__(self) -> None:
+        self.carried: list[SignInMail] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.refuses = False
+
+    async def send(self, mail: SignInMail) -> None:
+        await self.open.wait()
+        if self.refuses:
+            raise Undeliverable("never")
+        self.carried.append(mail)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class Posted:
+    """A world whose mails go out."""
+
+    def __init__(self, world: World, transport: Transport, keyring: Keyring | None = None) -> None:
+        self.world = world
+        self.outbox = Outbox(
+            world.journal,
+            world.host,
+            transport,
+            keyring=keyring or world.site.keyring,
+            clock_ms=world.clock.now_ms,
+        )
+
+    async def send_all(self) -> None:
+        """Send what the host told, as the embedded system does."""
+        for partition, mail_id, job in self.world.jobs:
+            self.outbox.send(partition, mail_id, job)
+        self.world.jobs.clear()
+        await self.settled()
+
+    async def settled(self) -> None:
+        for _ in range(100_000):
+            if not self.outbox.delivery.pending:
+                return
+            await asyncio.sleep(0)
+        raise AssertionError("a mail is neither sent nor given up")
+
+    async def struck(self) -> list[tuple[str, bytes]]:
+        """Let strikes be committed, and tell what is left in the store."""
+        await self.world.host.tend()
+        await self.world.work()
+        return self.world.site.store.outbox(ALPHA, "", 1_000)
+
+
+@pytest.fixture
+def carrier() -> Carrier:
+    return Carrier()
+
+
+@pytest.fixture
+async def posted(carrier: Carrier) -> AsyncIterator[Posted]:
+    posted = Posted(await (await World().open()).furnish("alpha"), carrier)
+    await posted.outbox.delivery.start()
+    yield posted
+    await posted.outbox.delivery.stop(grace_seconds=0)
+
+
+async def taken_over(world: World, carrier: Transport) -> Posted:
+    """Start the next host, which knows of no mail but what the store holds."""
+    world.jobs.clear()
+    after = await world.successor()
+    posted = Posted(after, carrier)
+    posted.outbox.read_again([partition.index for partition in after.taken])
+    await posted.outbox.delivery.start()
+    return posted
+
+
+async def test_a_committed_mail_is_sent_with_its_code_and_struck(
+    posted: Posted, carrier: Carrier
+) -> None:
+    code = await posted.world.code()
+
+    await posted.send_all()
+
+    assert [(mail.to, mail.code) for mail in carrier.carried] == [(EMAIL, code)]
+    assert await posted.struck() == []
+
+
+async def test_the_store_holds_a_mail_until_it_is_settled(posted: Posted, carrier: Carrier) -> None:
+    carrier.open.clear()
+    await posted.world.request()
+    posted.outbox.send(*posted.world.jobs[-1])
+
+    before = await posted.struck()
+    carrier.open.set()
+    await posted.settled()
+
+    assert len(before) == 1
+    assert await posted.struck() == []
+
+
+async def test_a_mail_that_was_not_settled_is_sent_by_the_next_host(
+    posted: Posted, carrier: Carrier
+) -> None:
+    code = await posted.world.code()
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert [mail.code for mail in carrier.carried] == [code]
+    assert await after.struck() == []
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_settled_mail_is_not_sent_again(posted: Posted, carrier: Carrier) -> None:
+    await posted.world.request()
+    await posted.send_all()
+    await posted.struck()
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert len(carrier.carried) == 1
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_mail_that_is_settled_but_not_struck_is_not_sent_again_by_this_host(
+    posted: Posted, carrier: Carrier
+) -> None:
+    await posted.world.request()
+    await posted.send_all()
+
+    posted.outbox.read_again([ALPHA])
+    await posted.outbox.catch_up()
+    await posted.settled()
+
+    assert len(carrier.carried) == 1
+
+
+async def test_a_mail_in_hand_is_not_taken_twice(posted: Posted, carrier: Carrier) -> None:
+    carrier.open.clear()
+    await posted.world.request()
+    posted.outbox.send(*posted.world.jobs[-1])
+    posted.outbox.read_again([ALPHA])
+
+    await posted.outbox.catch_up()
+    carrier.open.set()
+    await posted.settled()
+
+    assert len(carrier.carried) == 1
+
+
+async def test_a_mail_that_comes_too_late_is_struck_unsent(
+    posted: Posted, carrier: Carrier
+) -> None:
+    await posted.world.request()
+    await posted.world.advance(600)
+
+    await posted.send_all()
+
+    assert carrier.carried == []
+    assert await posted.struck() == []
+
+
+async def test_a_mail_nobody_will_ever_take_is_struck(posted: Posted, carrier: Carrier) -> None:
+    carrier.refuses = True
+    await posted.world.request()
+
+    await posted.send_all()
+
+    assert await posted.struck() == []
+
+
+async def test_a_mail_whose_master_key_is_gone_is_struck(carrier: Carrier) -> None:
+    world = await (await World().open()).furnish("alpha")
+    posted = Posted(world, carrier, keyring=Keyring([b"n" * 32]))
+    await posted.outbox.delivery.start()
+    await world.request()
+
+    await posted.send_all()
+
+    assert carrier.carried == []
+    assert await posted.struck() == []
+    await posted.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_mail_that_cannot_be_read_is_struck_and_holds_up_no_other(
+    posted: Posted, carrier: Carrier
+) -> None:
+    row = posted.world.site.store.row(ALPHA)
+    junk = ("m", outbox_key(ALPHA), b"\x09junk", f"{row.seq + 1}-1")
+    commit = Commit(ALPHA, row.epoch, row.owner, row.seq + 1, row.at_ms, [junk])
+    posted.world.site.store.commit(commit)
+    world = await posted.world.successor()
+    await world.request()
+
+    after = await taken_over(world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert len(carrier.carried) == 1
+    assert await after.struck() == []
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_more_mails_than_a_page_are_all_read(posted: Posted, carrier: Carrier) -> None:
+    job = await a_job(posted.world)
+    fill(posted.world, job, PAGE + 20)
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert len(carrier.carried) == PAGE + 21
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_what_finds_no_room_is_read_from_the_store_later(
+    posted: Posted, carrier: Carrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carrier.open.clear()
+    monkeypatch.setattr(posted.outbox.delivery, "_pending_limit", 2)
+    for number in range(5):
+        await posted.world.request(email=f"{number}@example.org")
+    for sent in posted.world.jobs:
+        posted.outbox.send(*sent)
+    await posted.outbox.catch_up()
+    carrier.open.set()
+    await posted.settled()
+
+    for _ in range(5):
+        await posted.outbox.catch_up()
+        await posted.settled()
+
+    assert sorted(mail.to for mail in carrier.carried) == [f"{n}@example.org" for n in range(5)]
+    assert await posted.struck() == []
+
+
+async def test_an_unreachable_store_is_asked_again(posted: Posted, carrier: Carrier) -> None:
+    await posted.world.request()
+    outbox = posted.world.journal.outbox
+
+    async def away(*_: object) -> list[tuple[str, bytes]]:
+        raise StoreUnreachable("away")
+
+    posted.outbox.read_again([ALPHA])
+    posted.world.journal.outbox = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnreachable):
+        await posted.outbox.catch_up()
+    posted.world.journal.outbox = outbox  # type: ignore[method-assign]
+    await posted.outbox.catch_up()
+    await posted.settled()
+
+    assert len(carrier.carried) == 1
+
+
+async def test_a_development_mailbox_keeps_the_mail_without_a_post() -> None:
+    world = await (await World().open()).furnish("alpha")
+    mailbox = DevelopmentMailbox()
+    posted = Posted(world, mailbox)
+    code = await world.code()
+
+    for sent in world.jobs:
+        posted.outbox.send(*sent)
+
+    assert [mail.code for mail in mailbox.newest()] == [code]
+    assert posted.outbox.delivery.sent == 1
+    assert await posted.struck() == []
+
+
+async def a_job(world: World) -> MailJob:
+    await world.request()
+    return world.jobs[-1][2]
+
+
+def fill(world: World, job: MailJob, count: int) -> None:
+    """Put so many mails like this one into the store, as one commit."""
+    row = world.site.store.row(ALPHA)
+    mails = [
+        ("m", outbox_key(ALPHA), encode(job), f"{row.seq + 1}-{number}")
+        for number in range(1, count + 1)
+    ]
+    commit = Commit(ALPHA, row.epoch, row.owner, row.seq + 1, row.at_ms, [*mails])
+    world.site.store.commit(commit)
