@@ -7,10 +7,11 @@ import msgspec
 from doorward.actors.journal import Commit, Operation
 from doorward.actors.ledger import Event, Ledger, Write
 from doorward.actors.mailboxes import Ask
-from doorward.actors.messages import Outcome
+from doorward.actors.messages.envelope import Outcome
 from doorward.actors.ownership import Partition
 from doorward.actors.partitions import outbox_key, roster_key
-from doorward.actors.records import MailJob, encode
+from doorward.actors.records.codec import encode
+from doorward.actors.records.mail import MailJob
 
 MESSAGES: Final = 256
 """How many messages a batch takes: enough to share a flush, few enough to answer soon."""

@@ -32,13 +32,14 @@ from doorward.actors.journal import Ending, Journal
 from doorward.actors.ledger import Event, Ledger, Write
 from doorward.actors.mailboxes import Ask
 from doorward.actors.memory import Memory, Remembered
-from doorward.actors.messages import Outcome, TooMany
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.refusals import TooMany
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.partitions import kind_of
-from doorward.actors.records import decode
+from doorward.actors.records.codec import decode
 
 FLIGHTS: Final = 2
-WORTH_A_SECOND_FLIGHT: Final = 16
+WORTH_A_SECOND_FLIGHT: Final = 32
 """Messages; fewer are better sent together with what comes while the first flight is out."""
 STRUCK_PER_COMMIT: Final = 128
 _NOTHING: Final[dict[str, Write]] = {}

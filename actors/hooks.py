@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from doorward.actors.ledger import Event
 from doorward.actors.ownership import Partition
-from doorward.actors.records import MailJob
+from doorward.actors.records.mail import MailJob
 
 
 @dataclass(frozen=True, slots=True)

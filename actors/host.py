@@ -23,7 +23,7 @@ from doorward.actors.journal import Journal
 from doorward.actors.ledger import Ledger, Miss
 from doorward.actors.mailboxes import Ask, Mailboxes
 from doorward.actors.memory import Memory
-from doorward.actors.messages import Outcome, Request
+from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.partitions import partition_of, record_prefix, shared_prefix
 from doorward.actors.storefront import decide
@@ -32,7 +32,7 @@ from doorward.actors.turns import Place, Turn
 
 MAX_RUNS: Final = 12
 """A turn that still misses something after so many fetches will never be content."""
-TURNS: Final = 32
+TURNS: Final = 64
 """Turns in a cycle: then what they staged is sent, and the store works while further turns do."""
 AGE_MS: Final = 60_000
 

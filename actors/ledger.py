@@ -10,7 +10,8 @@ from typing import Protocol, cast
 
 import msgspec
 
-from doorward.actors.records import MailJob, R, Record
+from doorward.actors.records.mail import MailJob
+from doorward.actors.records.record import R, Record
 
 
 class Miss(Exception):
@@ -43,7 +44,7 @@ class Write(msgspec.Struct, frozen=True, gc=False):
     keep_ms: int | None
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """Something worth a line in the log once it is durable."""
 
     name: str

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Final
 
 from doorward.actors.errors import Overloaded
-from doorward.actors.messages import Outcome, Request
+from doorward.actors.messages.envelope import Outcome, Request
 
 ROUND: Final = 16
 STOREFRONTS: Final = 32

@@ -9,7 +9,7 @@ storefront ends up costing nothing.
 from typing import Final
 
 from doorward.actors.errors import RecordUnreadable
-from doorward.actors.records import Record
+from doorward.actors.records.record import Record
 
 _ENTRY_BYTES: Final = 320
 """A dictionary slot, a key, a tuple and an object header or two."""

@@ -4,7 +4,7 @@ from typing import Final
 
 from doorward.actors.keyring import Keyring
 from doorward.actors.post.mail import SignInMail
-from doorward.actors.records import MailJob
+from doorward.actors.records.mail import MailJob
 
 _MINUTE_MS: Final = 60_000
 _NEUTRAL_ACCENT: Final = "#1f2937"

@@ -19,7 +19,8 @@ from doorward.actors.post.delivery import Delivery, Ending
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.transport import Transport
-from doorward.actors.records import MailJob, decode_job
+from doorward.actors.records.codec import decode_job
+from doorward.actors.records.mail import MailJob
 
 PAGE: Final = 500
 

@@ -8,30 +8,30 @@ at a time and letting no outcome leave before its writes are durable.
 from collections.abc import Callable
 from typing import Any, Final
 
-from doorward.actors import messages
 from doorward.actors.desks import codes, keys, mails, sessions, storefronts
-from doorward.actors.messages import Outcome, Request
+from doorward.actors.messages import operator, sandbox, sign_in
+from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.turns import Turn
 
 _DESKS: Final[dict[type[Request], Callable[[Turn, Any], Outcome]]] = {
-    messages.RequestCode: codes.request_code,
-    messages.VerifyCode: codes.verify_code,
-    messages.VerifyLink: codes.verify_link,
-    messages.ReadMe: sessions.read_me,
-    messages.UpdateMe: sessions.update_me,
-    messages.SignOut: sessions.sign_out,
-    messages.ReadFront: storefronts.read_front,
-    messages.PutStorefront: storefronts.put_storefront,
-    messages.GetStorefront: storefronts.get_storefront,
-    messages.DeleteStorefront: storefronts.delete_storefront,
-    messages.EraseRecords: storefronts.erase_records,
-    messages.AddKey: keys.add_key,
-    messages.ListKeys: keys.list_keys,
-    messages.RevokeKey: keys.revoke_key,
-    messages.FindKey: keys.find_key,
-    messages.ReadMail: mails.read_mail,
-    messages.ClearMail: mails.clear_mail,
-    messages.AdvanceClock: storefronts.advance_clock,
+    sign_in.RequestCode: codes.request_code,
+    sign_in.VerifyCode: codes.verify_code,
+    sign_in.VerifyLink: codes.verify_link,
+    sign_in.ReadMe: sessions.read_me,
+    sign_in.UpdateMe: sessions.update_me,
+    sign_in.SignOut: sessions.sign_out,
+    sign_in.ReadFront: storefronts.read_front,
+    operator.PutStorefront: storefronts.put_storefront,
+    operator.GetStorefront: storefronts.get_storefront,
+    operator.DeleteStorefront: storefronts.delete_storefront,
+    operator.EraseRecords: storefronts.erase_records,
+    operator.AddKey: keys.add_key,
+    operator.ListKeys: keys.list_keys,
+    operator.RevokeKey: keys.revoke_key,
+    operator.FindKey: keys.find_key,
+    sandbox.ReadMail: mails.read_mail,
+    sandbox.ClearMail: mails.clear_mail,
+    sandbox.AdvanceClock: storefronts.advance_clock,
 }
 
 

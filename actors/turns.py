@@ -5,7 +5,7 @@ from typing import Final
 
 from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Event, Ledger
-from doorward.actors.records import Storefront
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.tokens import Random
 from doorward.config.policy import Policy, effective_from_json
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from doorward.actors.errors import StoreUnreachable
 from doorward.actors.host import Host
-from doorward.actors.messages import Outcome, Request
+from doorward.actors.messages.envelope import Outcome, Request
 
 TICK_SECONDS: Final = 0.1
 """How often a quiet host looks at the time; also how soon it tries again to reach its store."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from multidict import istr
 
 from doorward.actors import tokens
-from doorward.actors.messages import NOTHING, Caller, Presented
+from doorward.actors.messages.envelope import NOTHING, Caller, Presented
 from doorward.http.edge import cookies, fetch_metadata, json_body
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import BadRequest

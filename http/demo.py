@@ -8,14 +8,14 @@ import structlog
 
 from doorward.actors.data_folder import replace_file
 from doorward.actors.errors import DoorwardError
-from doorward.actors.messages import (
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.operator import (
     GetStorefront,
-    NotFound,
-    Outcome,
     PutStorefront,
     StorefrontDocument,
     StorefrontView,
 )
+from doorward.actors.messages.refusals import NotFound
 from doorward.http.system import System
 
 SLUG: Final = "kopi-senja"

@@ -17,15 +17,9 @@ from multidict import CIMultiDict
 
 from doorward.actors import tokens
 from doorward.actors.errors import Unavailable
-from doorward.actors.messages import (
-    Front,
-    Outcome,
-    ReadFront,
-    SignedIn,
-    SignInRefused,
-    TooMany,
-    VerifyLink,
-)
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.messages.sign_in import Front, ReadFront, SignedIn, SignInRefused, VerifyLink
 from doorward.actors.partitions import is_slug
 from doorward.actors.post.colours import palette
 from doorward.actors.post.names import shown_name

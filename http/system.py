@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Protocol
 
-from doorward.actors.messages import Outcome, Request
+from doorward.actors.messages.envelope import Outcome, Request
 
 
 class System(Protocol):

@@ -4,8 +4,9 @@ import msgspec
 
 from doorward.actors.desks.keys import holds_secret_key
 from doorward.actors.desks.origins import configured_origin
-from doorward.actors.messages import Caller, KeyRefused, OriginRefused
-from doorward.actors.records import Storefront
+from doorward.actors.messages.envelope import Caller
+from doorward.actors.messages.refusals import KeyRefused, OriginRefused
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn
 
 

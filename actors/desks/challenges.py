@@ -5,7 +5,8 @@ from typing import Final
 from doorward.actors import tokens, windows
 from doorward.actors.desks.limits import rules_of
 from doorward.actors.desks.tallies import Tallies
-from doorward.actors.records import Challenge, Customer, Link, Storefront
+from doorward.actors.records.sign_in import Challenge, Customer, Link
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn, policy_of
 
 ID_BYTES: Final = 16

@@ -14,18 +14,17 @@ from doorward.actors.desks import challenges, mails, sessions, tallies
 from doorward.actors.desks.callers import admitted
 from doorward.actors.desks.limits import rules_of
 from doorward.actors.desks.origins import is_secure, picked
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Outcome
+from doorward.actors.messages.refusals import NotFound, TooMany
+from doorward.actors.messages.sign_in import (
     CodeSent,
-    NotFound,
-    Outcome,
     RequestCode,
     SignInRefused,
-    TooMany,
     VerifyCode,
     VerifyLink,
 )
-from doorward.actors.records import Challenge, Link, Storefront
+from doorward.actors.records.sign_in import Challenge, Link
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn, policy_of
 from doorward.actors.windows import Standing
 

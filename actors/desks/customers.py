@@ -8,8 +8,10 @@ from msgspec import UNSET, UnsetType
 
 from doorward.actors import tokens
 from doorward.actors.desks.tallies import Tallies
-from doorward.actors.messages import CustomerView, Invalid, Me, Outcome
-from doorward.actors.records import Customer
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.refusals import Invalid
+from doorward.actors.messages.sign_in import CustomerView, Me
+from doorward.actors.records.sign_in import Customer
 from doorward.actors.turns import Turn
 
 NAME_LENGTH: Final = 100

@@ -7,23 +7,20 @@ records tell whose key it is; the storefront itself then says whether it still o
 from typing import Final
 
 from doorward.actors import tokens
-from doorward.actors.messages import (
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.operator import (
     AddKey,
-    Conflict,
-    Deleted,
     FindKey,
-    Invalid,
     KeyFound,
     KeyList,
     KeyMade,
     KeyView,
     ListKeys,
-    NotFound,
-    Outcome,
     RevokeKey,
 )
+from doorward.actors.messages.refusals import Conflict, Deleted, Invalid, NotFound
 from doorward.actors.partitions import PARTITIONS, partition_of
-from doorward.actors.records import Key, KeyOwner, Keys
+from doorward.actors.records.storefronts import Key, KeyOwner, Keys
 from doorward.actors.turns import Turn
 
 KEYS_PER_STOREFRONT: Final = 100

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from doorward.actors import windows
-from doorward.actors.messages import TooMany
+from doorward.actors.messages.refusals import TooMany
 from doorward.actors.windows import Rule, Standing, Window
 from doorward.config.policy import effective_from_json
 
@@ -21,7 +21,7 @@ DAY_MS: Final = 86_400_000
 NO_LIMIT: Final = sys.maxsize
 
 
-class Rules(msgspec.Struct, frozen=True):
+class Rules(msgspec.Struct, frozen=True, gc=False):
     """A policy's limits as rules; where several share a window, the longest look-back is last."""
 
     codes_per_storefront: Rule

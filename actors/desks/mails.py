@@ -7,19 +7,14 @@ import msgspec
 from doorward.actors.desks.keys import holds_secret_key
 from doorward.actors.desks.origins import configured_origin
 from doorward.actors.ledger import Ledger
-from doorward.actors.messages import (
-    Caller,
-    ClearMail,
-    Deleted,
-    KeyRefused,
-    MailList,
-    NotFound,
-    Outcome,
-    ReadMail,
-)
+from doorward.actors.messages.envelope import Caller, Outcome
+from doorward.actors.messages.refusals import Deleted, KeyRefused, NotFound
+from doorward.actors.messages.sandbox import ClearMail, MailList, ReadMail
 from doorward.actors.opening import opened
 from doorward.actors.post.mail import SignInMail
-from doorward.actors.records import Challenge, MailJob, MailPage, MailPages, Storefront
+from doorward.actors.records.mail import MailJob, MailPage, MailPages
+from doorward.actors.records.sign_in import Challenge
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import DAY_MS, Turn
 
 PAGE_SIZE: Final = 50

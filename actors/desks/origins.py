@@ -5,8 +5,8 @@ elsewhere (OWASP Forgot Password Cheat Sheet). Only in development, on loopback 
 configured, the request's own origin stands in.
 """
 
-from doorward.actors.messages import Caller, Presented
-from doorward.actors.records import Storefront
+from doorward.actors.messages.envelope import Caller, Presented
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Place, Turn
 
 

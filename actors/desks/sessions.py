@@ -11,13 +11,11 @@ from doorward.actors.desks import customers, tallies
 from doorward.actors.desks.callers import admitted
 from doorward.actors.desks.origins import is_secure, picked
 from doorward.actors.desks.tallies import Tallies
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Outcome
+from doorward.actors.messages.refusals import NotFound, SessionRequired
+from doorward.actors.messages.sign_in import (
     Me,
-    NotFound,
-    Outcome,
     ReadMe,
-    SessionRequired,
     SignedIn,
     SignedOut,
     SignOut,
@@ -25,13 +23,8 @@ from doorward.actors.messages import (
     VerifyCode,
     VerifyLink,
 )
-from doorward.actors.records import (
-    Customer,
-    Device,
-    Session,
-    SessionEntry,
-    Storefront,
-)
+from doorward.actors.records.sign_in import Customer, Device, Session, SessionEntry
+from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn, policy_of
 from doorward.actors.windows import Standing
 from doorward.config.policy import Policy

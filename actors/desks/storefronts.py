@@ -13,25 +13,19 @@ import msgspec
 
 from doorward.actors.desks import keys
 from doorward.actors.desks.keys import holds_secret_key
-from doorward.actors.messages import (
-    AdvanceClock,
-    ClockNow,
-    Conflict,
-    Deleted,
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.operator import (
     DeleteStorefront,
     EraseRecords,
-    Front,
     GetStorefront,
-    Invalid,
-    KeyRefused,
-    NotFound,
-    Outcome,
     PutStorefront,
-    ReadFront,
     StorefrontDocument,
     StorefrontView,
 )
-from doorward.actors.records import Branding, Payment, Storefront
+from doorward.actors.messages.refusals import Conflict, Deleted, Invalid, KeyRefused, NotFound
+from doorward.actors.messages.sandbox import AdvanceClock, ClockNow
+from doorward.actors.messages.sign_in import Front, ReadFront
+from doorward.actors.records.storefronts import Branding, Payment, Storefront
 from doorward.actors.turns import Turn
 from doorward.config.errors import ConfigurationError
 from doorward.config.policy import apply

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from doorward.actors import tokens, windows
 from doorward.actors.desks.limits import DAY_MS, HOUR_MS, MINUTE_MS, Rules, passed
-from doorward.actors.messages import TooMany
-from doorward.actors.records import Address, Challenge, Email, Traffic
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.records.sign_in import Address, Challenge, Email, Traffic
 from doorward.actors.turns import Turn
 from doorward.actors.windows import Standing
 from doorward.config.policy import Policy
@@ -18,7 +18,7 @@ _NEW_ADDRESS: Final = Address()
 _NEW_TRAFFIC: Final = Traffic()
 
 
-class Tallies(msgspec.Struct, frozen=True):
+class Tallies(msgspec.Struct, frozen=True, gc=False):
     """What is counted of a storefront, a client address and an email, as one value."""
 
     address_id: str

@@ -17,17 +17,13 @@ from doorward.actors.hooks import Hooks
 from doorward.actors.host import Host
 from doorward.actors.journal import Journal
 from doorward.actors.ledger import Event
-from doorward.actors.messages import (
-    DeleteStorefront,
-    EraseRecords,
-    NotFound,
-    Outcome,
-    Request,
-)
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.operator import DeleteStorefront, EraseRecords
+from doorward.actors.messages.refusals import NotFound
 from doorward.actors.outbox import Outbox
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.post.transport import Transport
-from doorward.actors.records import MailJob
+from doorward.actors.records.mail import MailJob
 from doorward.actors.tokens import Chance, Random
 from doorward.actors.turns import Place
 from doorward.actors.work_loop import WorkLoop

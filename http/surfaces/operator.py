@@ -8,25 +8,22 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from doorward.actors.messages import (
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.operator import (
     AddKey,
-    Conflict,
-    Deleted,
     GetStorefront,
-    Invalid,
     KeyList,
     KeyMade,
     KeyView,
     ListKeys,
-    NotFound,
-    Outcome,
     PutStorefront,
     RevokeKey,
     StorefrontDocument,
     StorefrontView,
 )
+from doorward.actors.messages.refusals import Conflict, Deleted, Invalid, NotFound
 from doorward.actors.partitions import is_slug
-from doorward.actors.records import BankAccount, Payment
+from doorward.actors.records.storefronts import BankAccount, Payment
 from doorward.http import timestamps
 from doorward.http.calls import Call, Malformed
 from doorward.http.replies import KEY_REQUIRED, Failure, Reply

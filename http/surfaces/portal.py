@@ -7,23 +7,25 @@ from msgspec import UNSET, UnsetType
 
 from doorward.actors import tokens
 from doorward.actors.emails import NotAnEmail, canonical
-from doorward.actors.messages import (
-    CodeSent,
-    CustomerView,
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.refusals import (
     Invalid,
     KeyRefused,
-    Me,
     NotFound,
     OriginRefused,
-    Outcome,
+    SessionRequired,
+    TooMany,
+)
+from doorward.actors.messages.sign_in import (
+    CodeSent,
+    CustomerView,
+    Me,
     ReadMe,
     RequestCode,
-    SessionRequired,
     SignedIn,
     SignedOut,
     SignInRefused,
     SignOut,
-    TooMany,
     UpdateMe,
     VerifyCode,
     VerifyLink,

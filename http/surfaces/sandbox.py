@@ -6,20 +6,10 @@ import msgspec
 
 from doorward.actors import tokens
 from doorward.actors.emails import NotAnEmail, canonical
-from doorward.actors.messages import (
-    AdvanceClock,
-    ClearMail,
-    ClockNow,
-    Deleted,
-    FindKey,
-    Invalid,
-    KeyFound,
-    KeyRefused,
-    MailList,
-    NotFound,
-    Outcome,
-    ReadMail,
-)
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.operator import FindKey, KeyFound
+from doorward.actors.messages.refusals import Deleted, Invalid, KeyRefused, NotFound
+from doorward.actors.messages.sandbox import AdvanceClock, ClearMail, ClockNow, MailList, ReadMail
 from doorward.actors.partitions import shard_of_key, shared_name
 from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.rendering import render

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Ledger
-from doorward.actors.messages import Outcome, PutStorefront, Request, StorefrontDocument
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.operator import PutStorefront, StorefrontDocument
 from doorward.actors.opening import opened
 from doorward.actors.partitions import partition_of, record_prefix, shared_prefix
 from doorward.actors.post.mail import SignInMail
-from doorward.actors.records import Record
+from doorward.actors.records.record import Record
 from doorward.actors.storefront import decide
 from doorward.actors.turns import Place, Turn
 

@@ -16,25 +16,20 @@ from doorward.actors.host import Host
 from doorward.actors.journal import Journal
 from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Event
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Outcome, Presented, Request
+from doorward.actors.messages.operator import PutStorefront, StorefrontDocument, StorefrontView
+from doorward.actors.messages.sign_in import (
     CodeSent,
-    Outcome,
-    Presented,
-    PutStorefront,
     ReadMe,
-    Request,
     RequestCode,
     SignedIn,
-    StorefrontDocument,
-    StorefrontView,
     VerifyCode,
     VerifyLink,
 )
 from doorward.actors.opening import opened
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.post.mail import SignInMail
-from doorward.actors.records import MailJob
+from doorward.actors.records.mail import MailJob
 from doorward.actors.turns import Place
 from tests.actors.simulation.model_journal import ModelJournal
 from tests.actors.simulation.model_store import ModelStore

@@ -4,16 +4,13 @@ import pytest
 
 from doorward.actors import tokens
 from doorward.actors.keyring import Keyring
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Outcome
+from doorward.actors.messages.refusals import NotFound, OriginRefused, TooMany
+from doorward.actors.messages.sign_in import (
     CodeSent,
-    NotFound,
-    OriginRefused,
-    Outcome,
     RequestCode,
     SignedIn,
     SignInRefused,
-    TooMany,
     VerifyCode,
     VerifyLink,
 )

@@ -2,13 +2,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.messages.sign_in import (
     CodeSent,
     RequestCode,
     SignedIn,
     SignInRefused,
-    TooMany,
     VerifyCode,
     VerifyLink,
 )

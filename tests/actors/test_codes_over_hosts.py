@@ -6,14 +6,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from doorward.actors.messages import (
-    Caller,
-    CodeSent,
-    SignedIn,
-    SignInRefused,
-    TooMany,
-    VerifyCode,
-)
+from doorward.actors.messages.envelope import Caller
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.messages.sign_in import CodeSent, SignedIn, SignInRefused, VerifyCode
 from tests.actors.harness import EMAIL, Runner, World, wrong
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000

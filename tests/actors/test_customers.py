@@ -1,7 +1,8 @@
 import pytest
 from msgspec import UNSET
 
-from doorward.actors.messages import Invalid, Me, NotFound, SessionRequired, UpdateMe
+from doorward.actors.messages.refusals import Invalid, NotFound, SessionRequired
+from doorward.actors.messages.sign_in import Me, UpdateMe
 from tests.actors.harness import CALLER, World, cookie
 
 

@@ -14,25 +14,22 @@ from doorward.actors.errors import (
 from doorward.actors.host import MAX_RUNS, TURNS
 from doorward.actors.journal import Commit, Ending
 from doorward.actors.ledger import Event
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Outcome, Request
+from doorward.actors.messages.operator import GetStorefront, StorefrontView
+from doorward.actors.messages.refusals import NotFound, TooMany
+from doorward.actors.messages.sign_in import (
     CodeSent,
-    GetStorefront,
     Me,
-    NotFound,
-    Outcome,
     ReadMe,
-    Request,
     RequestCode,
     SignedIn,
     SignInRefused,
     SignOut,
-    StorefrontView,
-    TooMany,
     VerifyCode,
 )
 from doorward.actors.partitions import partition_of, record_prefix
-from doorward.actors.records import Traffic, encode
+from doorward.actors.records.codec import encode
+from doorward.actors.records.sign_in import Traffic
 from doorward.actors.turns import Turn
 from tests.actors.harness import CALLER, EMAIL, LEASE_SECONDS, Site, World, cookie
 from tests.actors.simulation.model_journal import ModelJournal

@@ -6,7 +6,7 @@ import pytest
 
 from doorward.actors.errors import StoreUnreachable, Unavailable
 from doorward.actors.host import TURNS
-from doorward.actors.messages import CodeSent, Me, ReadMe, RequestCode
+from doorward.actors.messages.sign_in import CodeSent, Me, ReadMe, RequestCode
 from doorward.actors.work_loop import TICK_SECONDS, WorkLoop
 from tests.actors.harness import CALLER, LEASE_SECONDS, Site, World
 from tests.actors.simulation.virtual_loop import VirtualLoop, run_virtually

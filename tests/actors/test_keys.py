@@ -4,27 +4,27 @@ import pytest
 
 from doorward.actors import tokens
 from doorward.actors.desks.keys import KEYS_PER_STOREFRONT, SCOPES
-from doorward.actors.messages import (
+from doorward.actors.messages.envelope import Caller, Outcome
+from doorward.actors.messages.operator import (
     AddKey,
-    AdvanceClock,
-    Caller,
-    ClockNow,
-    Conflict,
-    Deleted,
     DeleteStorefront,
     FindKey,
-    Invalid,
     KeyFound,
     KeyList,
     KeyMade,
-    KeyRefused,
     ListKeys,
-    NotFound,
-    Outcome,
-    RequestCode,
     RevokeKey,
+)
+from doorward.actors.messages.refusals import (
+    Conflict,
+    Deleted,
+    Invalid,
+    KeyRefused,
+    NotFound,
     TooMany,
 )
+from doorward.actors.messages.sandbox import AdvanceClock, ClockNow
+from doorward.actors.messages.sign_in import RequestCode
 from doorward.actors.partitions import partition_of, shard_of_key, shared_name
 from tests.actors.harness import CALLER, World
 from tests.actors.simulation.world import neighbour_of

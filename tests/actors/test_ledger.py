@@ -4,7 +4,9 @@ from doorward.actors.errors import RecordUnreadable
 from doorward.actors.ledger import Ledger, Miss, Write
 from doorward.actors.memory import Memory
 from doorward.actors.partitions import record_prefix, shared_prefix
-from doorward.actors.records import Address, KeyOwner, MailJob, Session, Traffic
+from doorward.actors.records.mail import MailJob
+from doorward.actors.records.sign_in import Address, Session, Traffic
+from doorward.actors.records.storefronts import KeyOwner
 
 PREFIX = record_prefix("alpha")
 SHARED = shared_prefix(180)

@@ -6,7 +6,9 @@ import pytest
 
 from doorward.actors.errors import Overloaded, StoreUnreachable
 from doorward.actors.mailboxes import ROUND, STOREFRONTS, Ask, Mailboxes
-from doorward.actors.messages import GetStorefront, NotFound, Outcome
+from doorward.actors.messages.envelope import Outcome
+from doorward.actors.messages.operator import GetStorefront
+from doorward.actors.messages.refusals import NotFound
 
 # Nobody waits for these: only their order is looked at.
 NOBODY: "asyncio.Future[Outcome]" = cast("asyncio.Future[Outcome]", None)

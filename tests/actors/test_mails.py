@@ -2,24 +2,16 @@ import pytest
 
 from doorward.actors.desks.mails import KEPT_PAGES, PAGE_SIZE
 from doorward.actors.keyring import Keyring
-from doorward.actors.messages import (
-    AddKey,
-    Caller,
-    ClearMail,
-    CodeSent,
-    Deleted,
-    KeyMade,
-    KeyRefused,
-    MailList,
-    NotFound,
-    ReadMail,
-    RequestCode,
-    SignedIn,
-)
+from doorward.actors.messages.envelope import Caller
+from doorward.actors.messages.operator import AddKey, KeyMade
+from doorward.actors.messages.refusals import Deleted, KeyRefused, NotFound
+from doorward.actors.messages.sandbox import ClearMail, MailList, ReadMail
+from doorward.actors.messages.sign_in import CodeSent, RequestCode, SignedIn
 from doorward.actors.opening import opened
 from doorward.actors.partitions import record_prefix
 from doorward.actors.post.mail import SignInMail
-from doorward.actors.records import MailPage, MailPages, decode, encode
+from doorward.actors.records.codec import decode, encode
+from doorward.actors.records.mail import MailPage, MailPages
 from doorward.actors.tokens import digest
 from tests.actors.harness import CALLER, EMAIL, ORIGIN, World
 

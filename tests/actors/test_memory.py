@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from doorward.actors.errors import RecordUnreadable
 from doorward.actors.memory import Memory
-from doorward.actors.records import Address, Traffic
+from doorward.actors.records.sign_in import Address, Traffic
 
 ONE, TWO = Traffic(), Address()
 

@@ -7,31 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from doorward.actors import messages
-from doorward.actors.messages import (
-    KeyMade,
-    KeyView,
-    Outcome,
-    Request,
-    SignedIn,
-    SignInRefused,
-    StorefrontView,
-    UpdateMe,
-)
+from doorward.actors.messages.envelope import Caller, Outcome, Request
+from doorward.actors.messages.operator import KeyMade, KeyView, StorefrontDocument, StorefrontView
+from doorward.actors.messages.sign_in import CustomerView, SignedIn, SignInRefused, UpdateMe
 from doorward.actors.post.mail import SignInMail
-from doorward.actors.records import Payment
+from doorward.actors.records.storefronts import Payment
 from doorward.actors.storefront import decide
 from doorward.actors.windows import Rule, Standing
 from tests.actors.harness import World
 
 REQUESTS = Request.__subclasses__()
 OUTCOMES = Outcome.__subclasses__()
-NAMED = [kind for kind in vars(messages).values() if isinstance(kind, type)]
 
 
 def ours(kinds: list[type[Any]]) -> list[type[Any]]:
     """Leave out what other tests derived to play a foreign message."""
-    return [kind for kind in kinds if kind in NAMED]
+    return [kind for kind in kinds if kind.__module__.startswith("doorward.actors.messages.")]
 
 
 MAILS = st.builds(
@@ -94,7 +85,7 @@ async def test_every_request_has_a_desk() -> None:
 
 def test_a_secret_never_shows_in_what_is_printed() -> None:
     standing = Standing(Rule("r", 1, 1), 0, 0)
-    view = messages.CustomerView("1", "ann@example.org", None, None, 1)
+    view = CustomerView("1", "ann@example.org", None, None, 1)
     signed_in = SignedIn(
         customer=view,
         secret="topsecret",
@@ -115,7 +106,7 @@ def test_a_secret_never_shows_in_what_is_printed() -> None:
 
 
 def test_unset_and_none_stay_apart_on_their_way() -> None:
-    caller = messages.Caller(address="a")
+    caller = Caller(address="a")
     left, cleared = UpdateMe(caller=caller), UpdateMe(caller=caller, name=None)
 
     both = [
@@ -137,4 +128,4 @@ def test_a_storefront_view_carries_its_payment() -> None:
     hints = msgspec.structs.fields(StorefrontView)
 
     assert "document" in {field.name for field in hints}
-    assert Payment in get_args(messages.StorefrontDocument.__annotations__["payment"])
+    assert Payment in get_args(StorefrontDocument.__annotations__["payment"])

@@ -11,7 +11,8 @@ from doorward.actors.partitions import outbox_key, partition_of
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.transport import Transport, Undeliverable
-from doorward.actors.records import MailJob, encode
+from doorward.actors.records.codec import encode
+from doorward.actors.records.mail import MailJob
 from tests.actors.harness import EMAIL, World
 
 ALPHA = partition_of("alpha")

@@ -2,33 +2,29 @@ import msgspec
 import pytest
 
 from doorward.actors.errors import RecordUnreadable
-from doorward.actors.records import (
-    KINDS,
-    VERSION,
-    BankAccount,
-    Branding,
+from doorward.actors.records.codec import KINDS, VERSION, decode, decode_job, encode
+from doorward.actors.records.mail import MailJob, MailPage, MailPages
+from doorward.actors.records.record import Record
+from doorward.actors.records.sign_in import Address as AddressRecord
+from doorward.actors.records.sign_in import (
     Challenge,
     Customer,
     Device,
     Email,
+    Link,
+    Session,
+    SessionEntry,
+    Traffic,
+)
+from doorward.actors.records.storefronts import (
+    BankAccount,
+    Branding,
     Key,
     KeyOwner,
     Keys,
-    Link,
-    MailJob,
-    MailPage,
-    MailPages,
     Payment,
-    Record,
-    Session,
-    SessionEntry,
     Storefront,
-    Traffic,
-    decode,
-    decode_job,
-    encode,
 )
-from doorward.actors.records import Address as AddressRecord
 from doorward.actors.windows import Window
 
 WINDOW = Window((1, 2), (3, 4), 7)

@@ -1,14 +1,11 @@
 import pytest
 
 from doorward.actors import tokens
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Presented
+from doorward.actors.messages.refusals import NotFound, OriginRefused, SessionRequired
+from doorward.actors.messages.sign_in import (
     Me,
-    NotFound,
-    OriginRefused,
-    Presented,
     ReadMe,
-    SessionRequired,
     SignedIn,
     SignedOut,
     SignOut,

@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from doorward.actors.messages import Me, ReadMe, SignedIn, SignOut
+from doorward.actors.messages.sign_in import Me, ReadMe, SignedIn, SignOut
 from tests.actors.harness import CALLER, Runner, World, cookie
 
 DAY_SECONDS = 86_400

@@ -3,37 +3,37 @@ import pytest
 
 from doorward.actors.desks.storefronts import is_origin
 from doorward.actors.keyring import Keyring
-from doorward.actors.messages import (
+from doorward.actors.messages.envelope import Caller, Outcome
+from doorward.actors.messages.operator import (
     AddKey,
-    AdvanceClock,
-    Caller,
-    ClockNow,
-    CodeSent,
-    Conflict,
-    Deleted,
     DeleteStorefront,
     EraseRecords,
-    Front,
     GetStorefront,
-    Invalid,
     KeyMade,
-    KeyRefused,
-    MailList,
-    Me,
-    NotFound,
-    Outcome,
     PutStorefront,
+    StorefrontDocument,
+    StorefrontView,
+)
+from doorward.actors.messages.refusals import (
+    Conflict,
+    Deleted,
+    Invalid,
+    KeyRefused,
+    NotFound,
+    TooMany,
+)
+from doorward.actors.messages.sandbox import AdvanceClock, ClockNow, MailList, ReadMail
+from doorward.actors.messages.sign_in import (
+    CodeSent,
+    Front,
+    Me,
     ReadFront,
-    ReadMail,
     RequestCode,
     SignedIn,
     SignInRefused,
-    StorefrontDocument,
-    StorefrontView,
-    TooMany,
 )
 from doorward.actors.partitions import record_prefix
-from doorward.actors.records import BankAccount, Payment
+from doorward.actors.records.storefronts import BankAccount, Payment
 from doorward.actors.tokens import digest
 from doorward.actors.turns import Place
 from tests.actors.harness import CALLER, EMAIL, MASTER_KEY, World

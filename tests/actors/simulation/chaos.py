@@ -6,16 +6,15 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final, TypeVar
 
 from doorward.actors import tokens
-from doorward.actors.messages import (
-    Caller,
+from doorward.actors.messages.envelope import Caller, Presented
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.messages.sign_in import (
     CodeSent,
     Me,
-    Presented,
     ReadMe,
     RequestCode,
     SignedIn,
     SignOut,
-    TooMany,
     UpdateMe,
     VerifyCode,
     VerifyLink,

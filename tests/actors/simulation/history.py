@@ -12,7 +12,9 @@ from doorward.actors import tokens
 from doorward.actors.journal import Commit, Ending
 from doorward.actors.keyring import Keyring
 from doorward.actors.partitions import partition_of
-from doorward.actors.records import Email, MailJob, decode, decode_job
+from doorward.actors.records.codec import decode, decode_job
+from doorward.actors.records.mail import MailJob
+from doorward.actors.records.sign_in import Email
 from tests.actors.simulation.model_store import ModelStore, Row
 
 Mailbox = tuple[str, str]

@@ -12,12 +12,12 @@ from doorward.actors.hooks import Hooks
 from doorward.actors.host import Host
 from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Event
-from doorward.actors.messages import Outcome, Request
+from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.outbox import Outbox
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.partitions import PARTITIONS
 from doorward.actors.post.transport import Transport
-from doorward.actors.records import MailJob
+from doorward.actors.records.mail import MailJob
 from doorward.actors.turns import Place
 from doorward.actors.work_loop import WorkLoop
 from tests.actors.simulation.model_journal import ModelJournal

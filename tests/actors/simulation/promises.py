@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from doorward.actors.messages import CodeSent, Me, SignedIn, SignedOut, SignInRefused, TooMany
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.messages.sign_in import CodeSent, Me, SignedIn, SignedOut, SignInRefused
 from tests.actors.simulation.history import (
     WRONG_PER_CODE,
     History,

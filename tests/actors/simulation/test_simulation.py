@@ -18,9 +18,9 @@ from doorward.actors.journal import Bid, Commit, Ending
 from doorward.actors.ledger import Ledger
 from doorward.actors.mailboxes import Ask
 from doorward.actors.memory import Memory
-from doorward.actors.messages import Outcome
+from doorward.actors.messages.envelope import Outcome
 from doorward.actors.ownership import Partition
-from doorward.actors.records import Challenge
+from doorward.actors.records.sign_in import Challenge
 from doorward.actors.turns import Turn
 from tests.actors.simulation.chaos import simulate
 from tests.actors.simulation.history import Violation

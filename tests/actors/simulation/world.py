@@ -7,13 +7,8 @@ from typing import Final
 
 from doorward.actors.errors import StoreUnreachable, TurnFailed
 from doorward.actors.keyring import Keyring
-from doorward.actors.messages import (
-    Outcome,
-    PutStorefront,
-    Request,
-    StorefrontDocument,
-    StorefrontView,
-)
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.operator import PutStorefront, StorefrontDocument, StorefrontView
 from doorward.actors.partitions import partition_of
 from doorward.actors.post.mail import SignInMail
 from doorward.actors.post.transport import Retryable

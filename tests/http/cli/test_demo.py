@@ -3,17 +3,14 @@ from pathlib import Path
 import pytest
 
 from doorward.actors.errors import StoreUnreachable
-from doorward.actors.messages import (
-    Conflict,
-    Deleted,
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.operator import (
     GetStorefront,
-    NotFound,
-    Outcome,
     PutStorefront,
-    Request,
     StorefrontDocument,
     StorefrontView,
 )
+from doorward.actors.messages.refusals import Conflict, Deleted, NotFound
 from doorward.http.demo import SLUG, seed_demo
 
 
