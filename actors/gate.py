@@ -1,7 +1,7 @@
 """The output gate: what turns staged, on its way to the store, and the outcomes that wait for it.
 
 Turns run as soon as there is something to run and stage into the *open* batch. The open batch is
-sent when nothing is in flight, or, once it has grown, behind the one flight that is: then the store
+sent when nothing is in flight, or, once it has grown, behind the flights that are: then the store
 works while turns do. Flights travel in order on one connection, and a partition's sequence numbers
 make the store refuse one whose predecessor did not arrive.
 
@@ -38,9 +38,10 @@ from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.partitions import kind_of
 from doorward.actors.records.codec import decode
 
-FLIGHTS: Final = 2
-WORTH_A_SECOND_FLIGHT: Final = 32
-"""Messages; fewer are better sent together with what comes while the first flight is out."""
+FLIGHTS: Final = 3
+"""One being answered, one in the store, one on its way there."""
+WORTH_ANOTHER_FLIGHT: Final = 21
+"""Messages; fewer are better sent together with what comes while the flights are out."""
 STRUCK_PER_COMMIT: Final = 128
 _NOTHING: Final[dict[str, Write]] = {}
 
@@ -146,7 +147,7 @@ class Gate:
             return False
         if not self._out:
             return True
-        return self._out < FLIGHTS and self._open.messages >= WORTH_A_SECOND_FLIGHT
+        return self._out < FLIGHTS and self._open.messages >= WORTH_ANOTHER_FLIGHT
 
     def send(self) -> None:
         """Send the open batch."""

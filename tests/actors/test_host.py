@@ -11,6 +11,7 @@ from doorward.actors.errors import (
     TurnFailed,
     Unavailable,
 )
+from doorward.actors.gate import FLIGHTS, WORTH_ANOTHER_FLIGHT
 from doorward.actors.host import MAX_RUNS, TURNS
 from doorward.actors.journal import Commit, Ending
 from doorward.actors.ledger import Event
@@ -392,23 +393,26 @@ async def test_both_flights_end_when_one_ends_unknown() -> None:
     assert not world.host.is_busy()
 
 
-async def test_a_second_flight_builds_on_the_first() -> None:
-    world, journal = await slow_world(*(f"{n}@example.org" for n in range(40)))
+async def test_every_flight_builds_on_the_ones_before_it() -> None:
+    per_flight = WORTH_ANOTHER_FLIGHT
+    emails = [f"{n}@example.org" for n in range(per_flight * FLIGHTS)]
+    world, journal = await slow_world(*emails)
+    flights = [emails[n : n + per_flight] for n in range(0, len(emails), per_flight)]
+    asked: list[list[asyncio.Future[Outcome]]] = []
 
-    first = [world.send("alpha", request(f"{n}@example.org")) for n in range(20)]
-    await cycle(world)
-    second = [world.send("alpha", request(f"{n}@example.org")) for n in range(20, 40)]
-    await cycle(world)
-    await cycle(world)
-    assert len(journal.flushes) == 2
-    journal.land()
-    await spin()
-    between = [future.done() for future in (*first, *second)]
-    journal.land()
-    await spin()
+    for flight in flights:
+        asked.append([world.send("alpha", request(email)) for email in flight])
+        await cycle(world)
+        await cycle(world)
+    assert len(journal.flushes) == FLIGHTS
+    landed = []
+    for _ in flights:
+        journal.land()
+        await spin()
+        landed.append([all(future.done() for future in futures) for futures in asked])
 
-    assert between == [True] * 20 + [False] * 20
-    assert all(isinstance(future.result(), CodeSent) for future in second)
+    assert landed == [[n <= at for n in range(FLIGHTS)] for at in range(FLIGHTS)]
+    assert all(isinstance(future.result(), CodeSent) for futures in asked for future in futures)
 
 
 async def test_what_is_asked_after_an_unknown_ending_reads_the_store_again() -> None:
