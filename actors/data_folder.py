@@ -94,6 +94,28 @@ class DataFolder:
             shown = str(self.path / name)
             raise ConfigurationError(SETTING, shown, _cannot("be used", error)) from error
 
+    def lasting_secret(self, name: str, n_bytes: int, *, used_by: str) -> bytes:
+        """Read a secret that other files of this folder depend on, making it for the first of them.
+
+        Args:
+            name: As for ``secret``.
+            n_bytes: As for ``secret``.
+            used_by: A file that exists once the secret was used. A new secret beside it would
+                quietly make void what the old one had sealed.
+
+        Raises:
+            ConfigurationError: The secret is gone though it was used, or as for ``secret``.
+        """
+        path = self.path / name
+        if (self.path / used_by).exists() and not path.exists():
+            rule = (
+                "is missing, though this folder was used with one: put it back, or name the key in"
+                f" DOORWARD_MASTER_KEY; without {used_by} beside it a new one is made, which ends"
+                " every code and link in a mailbox"
+            )
+            raise ConfigurationError(str(path), _HIDDEN, rule)
+        return self.secret(name, n_bytes)
+
     def secret(self, name: str, n_bytes: int) -> bytes:
         """Read the secret kept under ``name``, making a random one at first use.
 

@@ -31,8 +31,8 @@ class Turn:
     """One run of one message against one storefront.
 
     ``now_ms`` is the storefront's own time: store time, plus what a sandbox clock was advanced by.
-    ``burned_before_ms`` is when the partition's store was last found to have gone back in time;
-    challenges issued before it are dead.
+    ``burned_before_ms`` is when, in store time, the partition's store was last found to have gone
+    back: challenges issued before it are dead.
     """
 
     __slots__ = ("burned_before_ms", "ledger", "now_ms", "place", "random", "slug", "store_ms")
@@ -66,7 +66,6 @@ class Turn:
             return None
         if record.clock_ahead_ms and self.now_ms == self.store_ms:
             self.now_ms += record.clock_ahead_ms
-            self.burned_before_ms += record.clock_ahead_ms if self.burned_before_ms else 0
         return record
 
     def published(self) -> Storefront | None:

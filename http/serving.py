@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
+from doorward.actors import high_water
 from doorward.actors.clocks import boot_seconds
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.keyring import KEY_BYTES, Keyring
@@ -119,7 +120,7 @@ async def _open_system(
     masters = (
         settings.keys.master_keys.reveal()
         if settings.keys.master_keys
-        else (folder.secret(MASTER_KEY_FILE, KEY_BYTES),)
+        else (folder.lasting_secret(MASTER_KEY_FILE, KEY_BYTES, used_by=high_water.FILE),)
     )
     smtp_url = settings.mail.smtp_url
     transport = (

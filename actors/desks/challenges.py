@@ -44,7 +44,7 @@ def issue(turn: Turn, storefront: Storefront, tallies: Tallies, *, device: str |
     return Challenge(
         id=turn.random(ID_BYTES),
         key_id=turn.place.keyring.newest,
-        issued_at_ms=turn.now_ms,
+        issued_at_ms=turn.store_ms,
         expires_at_ms=turn.now_ms + policy.codes.ttl * 1000,
         has_code=not as_link,
         has_link=as_link,

@@ -142,6 +142,19 @@ def test_a_secret_is_made_once_and_read_afterwards(tmp_path: Path) -> None:
     assert len(made) == 32
 
 
+def test_a_secret_that_was_used_and_is_gone_is_never_made_anew(tmp_path: Path) -> None:
+    with DataFolder.open(tmp_path) as folder:
+        made = folder.lasting_secret("master.key", 32, used_by="marks")
+        (tmp_path / "marks").touch()
+        assert folder.lasting_secret("master.key", 32, used_by="marks") == made
+        (tmp_path / "master.key").unlink()
+
+        with pytest.raises(ConfigurationError, match=r"is missing.*DOORWARD_MASTER_KEY"):
+            folder.lasting_secret("master.key", 32, used_by="marks")
+
+    assert not (tmp_path / "master.key").exists()
+
+
 def test_a_secret_is_one_line_of_base64url_only_its_owner_can_read(tmp_path: Path) -> None:
     with DataFolder.open(tmp_path) as folder:
         made = folder.secret("master.key", 32)

@@ -412,6 +412,23 @@ async def test_only_sandbox_storefronts_have_a_clock(world: World) -> None:
     assert await world.ask("nobody", nobody) == KeyRefused()
 
 
+async def test_after_a_rollback_a_moved_clock_kills_no_fresh_code(world: World) -> None:
+    key = await sandbox(world)
+    image = world.site.store.image.copy()
+    await world.request()
+    world.site.store.image = image
+    after = World(world.site, owner="host-2", dead=("host-1",), seed=2)
+    after.ownership.expect(world.ownership.high_water())
+    await after.open()
+    for _ in range(5):
+        await after.advance(1)
+    code = await captured_code(after, key)
+
+    await move(after, key, 60)
+
+    assert isinstance(await after.verify(code), SignedIn)
+
+
 # --- where mails lead -----------------------------------------------------------------------------
 
 
