@@ -35,6 +35,8 @@ class Keyring:
         self.newest = _name(master_keys[0])
         # A derivation costs some 10 µs; a storefront in use asks for its keys on every request.
         self._derived = lru_cache(maxsize=4096)(self._derive)
+        # A buyer's list names the token of every order in it, and is read again and again.
+        self._access = lru_cache(maxsize=16_384)(self._access_token)
 
     def knows(self, key_id: str) -> bool:
         """Tell whether this master key is still held."""
@@ -57,6 +59,26 @@ class Keyring:
         """Derive a challenge's link token: ``l`` and 256 bits as 43 base64url characters."""
         mac = hmac.digest(self._derived(key_id, storefront, "link"), challenge_id, "sha256")
         return "l" + base64url(mac)
+
+    def access_token(
+        self, key_id: str, storefront: str, order: tuple[str, int], *, partition: int
+    ) -> str:
+        """Derive an order's access token: 44 base64url characters, 256 of their bits secret.
+
+        Args:
+            key_id: The master key it was issued under; must be known.
+            storefront: ``slug/birth``.
+            order: The order's id, and how often its token was replaced.
+            partition: Where the token leads (its first byte, ``partitions``).
+        """
+        return self._access(key_id, storefront, order, partition)
+
+    def _access_token(
+        self, key_id: str, storefront: str, order: tuple[str, int], partition: int
+    ) -> str:
+        derived = self._derived(key_id, storefront, "access")
+        mac = hmac.digest(derived, f"{order[0]}/{order[1]}".encode(), "sha256")
+        return base64url(bytes([partition]) + mac)
 
     def _derive(self, key_id: str, storefront: str, purpose: str) -> bytes:
         info = f"doorward/1/{purpose}/{storefront}".encode()

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 
 import msgspec
 
+from doorward.actors.partitions import record_prefix
 from doorward.actors.records.mail import MailJob
 from doorward.actors.records.record import R, Record
 
@@ -81,6 +82,16 @@ class Ledger:
         self.listed = False
         self.delisted = False
 
+    def of(self, slug: str) -> "Ledger":
+        """View a storefront of the same partition; what is staged there is staged here.
+
+        A partition's shared actor finds out whose thing a token opens and goes on as that
+        storefront in the same turn: one host owns both, and turns run one at a time.
+        """
+        view = Ledger(self._memory, self._staged, prefix=record_prefix(slug), shared=self._shared)
+        view.writes, view.mails, view.events = self.writes, self.mails, self.events
+        return view
+
     def get(self, kind: type[R], name: str = "") -> R | None:
         """Read a record; None when there is none.
 
@@ -116,9 +127,9 @@ class Ledger:
         """Stage a record; after ``keep_ms`` it means nothing any more and may be collected."""
         self.writes[f"{self._prefix}{record.kind}:{name}"] = Write(record, keep_ms)
 
-    def put_shared(self, record: Record, name: str) -> None:
-        """Stage one of the partition's shared records."""
-        self.writes[f"{self._shared}{record.kind}:{name}"] = Write(record, None)
+    def put_shared(self, record: Record, name: str, *, keep_ms: int | None = None) -> None:
+        """Stage one of the partition's shared records; ``keep_ms`` as in ``put``."""
+        self.writes[f"{self._shared}{record.kind}:{name}"] = Write(record, keep_ms)
 
     def delete(self, kind: type[Record], name: str = "") -> None:
         """Stage a deletion."""

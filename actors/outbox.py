@@ -17,7 +17,7 @@ from doorward.actors.keyring import Keyring
 from doorward.actors.opening import opened
 from doorward.actors.post.delivery import Delivery, Ending
 from doorward.actors.post.development import DevelopmentMailbox
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.transport import Transport
 from doorward.actors.records.codec import decode_job
 from doorward.actors.records.mail import MailJob
@@ -54,10 +54,11 @@ class Outbox:
             self._host.gate.strike(partition, mail_id)
             return
 
-        def make() -> SignInMail | None:
+        def make() -> Mail | None:
             return opened(job, self._keyring, at_ms=self._clock_ms())
 
-        if not self.delivery.offer(make, mail_id=f"{partition}/{mail_id}"):
+        name, urgent = f"{partition}/{mail_id}", job.letter.urgent
+        if not self.delivery.offer(make, mail_id=name, urgent=urgent):
             self._unread.add(partition)
 
     def read_again(self, partitions: list[int]) -> None:
@@ -71,9 +72,10 @@ class Outbox:
             StoreUnreachable: When the store does not answer; what is left stays noted.
         """
         for partition in sorted(self._unread):
-            if not await self._read(partition):
+            if await self._read(partition):
+                self._unread.discard(partition)
+            elif self.delivery.full:
                 return
-            self._unread.discard(partition)
 
     async def _read(self, partition: int) -> bool:
         after = ""

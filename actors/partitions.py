@@ -6,6 +6,7 @@ is fixed when a store is first opened and checked ever after.
 """
 
 import re
+from base64 import urlsafe_b64decode
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -42,6 +43,17 @@ def shard_of_key(secret: str) -> int | None:
     return int(shard[1], 16) % PARTITIONS if shard else None
 
 
+def partition_of_access_token(token: str) -> int | None:
+    """Tell which partition an order's access token leads to; None when it is not shaped like one.
+
+    Its first byte says so; the other 32 are the secret.
+    """
+    if ACCESS_TOKEN.fullmatch(token) is None:
+        return None
+    return urlsafe_b64decode(token)[0] % PARTITIONS
+
+
+ACCESS_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{44}")
 KEY: Final = re.compile(r"[ps]k_live_([0-9a-f]{6})_[A-Za-z0-9_-]{43}")
 
 

@@ -55,6 +55,17 @@ class Turn:
         self.place = place
         self.burned_before_ms = burned_before_ms
 
+    def of(self, slug: str) -> "Turn":
+        """Go on as a storefront of the same partition (see ``Ledger.of``)."""
+        return Turn(
+            slug,
+            self.ledger.of(slug),
+            store_ms=self.store_ms,
+            random=self.random,
+            place=self.place,
+            burned_before_ms=self.burned_before_ms,
+        )
+
     def storefront(self) -> Storefront | None:
         """Read the storefront and set ``now_ms`` to its own time.
 

@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.console import Console
 
-from bench import machine, report, scenarios
+from bench import imports, machine, report, scenarios
 from bench.failures import BenchFailed
 from bench.machine import STOLEN_SHARE, CpuTime
 from bench.memory import grow
@@ -26,10 +26,12 @@ LOADS: Final[dict[str, Callable[[Plan], Result]]] = {
     "request-otp-1000": lambda plan: scenarios.request_otp(plan, 1_000),
     "verify-otp": scenarios.verify_otp,
     "me": scenarios.me,
+    "client-orders": scenarios.client_orders,
 }
+IMPORT: Final = "import-orders"
 GROWING: Final = ("rss", "idle")
 _COLUMNS: Final = 118
-USUAL: Final = (*LOADS, "rss")
+USUAL: Final = (*LOADS, IMPORT, "rss")
 """``idle`` waits for minutes, so it is measured only where it is named."""
 
 
@@ -41,7 +43,7 @@ USUAL: Final = (*LOADS, "rss")
     "names",
     "--scenario",
     multiple=True,
-    type=click.Choice((*LOADS, *GROWING)),
+    type=click.Choice((*LOADS, IMPORT, *GROWING)),
     help="Measure only this; may be given several times. Default: all but idle.",
 )
 @click.option(
@@ -92,13 +94,24 @@ def measure(plan: Plan, names: tuple[str, ...]) -> Report:
         if name in LOADS:
             tell(name)
             results.append(LOADS[name](plan))
+    imported = None
+    if IMPORT in names:
+        tell(IMPORT)
+        imported = imports.bring_in(plan)
     if set(GROWING) & set(names):
         tell("memory")
         growth = grow(plan, until_idle="idle" in names)
     stolen = CpuTime.now().stolen_share(before)
     if stolen > STOLEN_SHARE:
         warnings.append(f"other machines took {stolen:.1%} of the CPU time")
-    return Report(machine=looked, plan=plan, warnings=warnings, results=results, growth=growth)
+    return Report(
+        machine=looked,
+        plan=plan,
+        warnings=warnings,
+        results=results,
+        growth=growth,
+        imported=imported,
+    )
 
 
 def _leave(signum: int, _frame: FrameType | None) -> None:

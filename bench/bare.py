@@ -28,6 +28,28 @@ def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
 _SENT: Final = _enveloped({"sent": True, "expiresInSeconds": 600})
 _SIGNED_IN: Final = _enveloped({"client": _CLIENT})
 _ME: Final = _enveloped({"authenticated": True, "client": _CLIENT})
+_ORDERS: Final = _enveloped(
+    {
+        "orders": [
+            {
+                "id": "0123456789abcdef0123456789abcdef",
+                "number": f"B-00000{number}",
+                "status": "confirmed",
+                "paymentStatus": "unpaid",
+                "quotedPriceIdr": 288_000,
+                "currency": "IDR",
+                "packageName": "Kopi Gayo",
+                "accessToken": "0123456789abcdef0123456789abcdef0123456789ab",
+                "lastActivityAt": "2026-01-01T00:00:00.000Z",
+                "createdAt": "2026-01-01T00:00:00.000Z",
+                "service": {"slug": "beans", "name": "Beans"},
+            }
+            for number in range(10, 30)
+        ],
+        "cursor": None,
+        "hasMore": False,
+    }
+)
 
 
 async def request_otp(request: web.Request) -> web.Response:
@@ -47,12 +69,18 @@ async def me(_request: web.Request) -> web.Response:
     return web.json_response(_ME)
 
 
+async def client_orders(_request: web.Request) -> web.Response:
+    """Show everybody the same 20 orders."""
+    return web.json_response(_ORDERS)
+
+
 def make_app() -> web.Application:
     """Make the application, with Doorward's own paths: it is sent the very same requests."""
     app = web.Application()
     app.router.add_post("/api/v1/client-auth/request-otp", request_otp)
     app.router.add_post("/api/v1/client-auth/verify-otp", verify_otp)
     app.router.add_get("/api/v1/client-auth/me", me)
+    app.router.add_get("/api/v1/client/orders", client_orders)
     return app
 
 

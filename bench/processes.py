@@ -1,6 +1,7 @@
 """Processes as Linux accounts for them: CPU time, memory, children; and ours, from start to end."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -148,3 +149,9 @@ def _read(pid: int, name: str) -> str:
         return Path("/proc", str(pid), name).read_text(encoding="utf-8", errors="replace")
     except OSError:
         raise BenchFailed(f"process {pid} is gone") from None
+
+
+def cpu_of_ended_children() -> float:
+    """Tell the CPU seconds of our own children that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from bench.imports import Imported, Round
 from bench.machine import Machine
 from bench.memory import Growth
 from bench.rounds import Plan, Result, per_second
@@ -20,9 +21,12 @@ RATIO_AIMS: Final = {
     "request-otp-1000": 0.35,
     "verify-otp": 0.35,
     "me": 0.65,
+    "client-orders": 0.35,
 }
 """Share of the bare server's requests per second that is asked for."""
 STEADY_P99_AIM_MS: Final = 20.0
+IMPORT_AIM: Final = 5_000
+"""Orders per second that are asked for."""
 RSS_AIM_MB: Final = 150.0
 RSS_AIM_SESSIONS: Final = 100_000
 
@@ -49,6 +53,7 @@ class Report:
     warnings: list[str]
     results: list[Result] = field(default_factory=list)
     growth: Growth | None = None
+    imported: Imported | None = None
 
     @property
     def faults(self) -> list[str]:
@@ -59,7 +64,9 @@ class Report:
             for result in self.results
             if result.failures
         ]
-        return told + [f"memory: {fault}" for fault in (self.growth.faults if self.growth else [])]
+        told += [f"memory: {fault}" for fault in (self.growth.faults if self.growth else [])]
+        imported = self.imported.faults if self.imported else []
+        return told + [f"import-orders: {fault}" for fault in imported]
 
     @property
     def remarks(self) -> list[str]:
@@ -91,6 +98,8 @@ def tables(report: Report) -> Iterator[tuple[str, Rows]]:
     held = [result for result in report.results if result.steady]
     if held:
         yield "Latency at a steady rate, 70 % of the peak", _steady(held)
+    if report.imported is not None:
+        yield "Orders brought in", _imports(report.imported)
     if report.growth is not None:
         yield "Memory", _memory(report.growth)
 
@@ -175,6 +184,29 @@ def _memory(growth: Growth) -> Rows:
         ]
         for footprint in growth.footprints
     ]
+
+
+def _imports(found: Imported) -> Rows:
+    def typical(figure: Callable[[Round], float]) -> str:
+        return f"{median(figure(each) for each in found.rounds):.0f}"
+
+    rates = sorted(found.orders / each.seconds for each in found.rounds)
+    head = ["scenario", "orders", "orders/s", "rounds", "aim", "once more/s"]
+    head += ["CPU µs: server", "Redis", "client", "RSS MB", "Redis MB"]
+    row = [
+        "import-orders",
+        f"{found.orders:,}",
+        f"{found.per_second:,.0f}",
+        f"{rates[0]:,.0f}–{rates[-1]:,.0f}",
+        f"≥ {IMPORT_AIM:,} {'reached' if found.per_second >= IMPORT_AIM else 'missed'}",
+        f"{found.orders / found.again_seconds:,.0f}",
+        typical(lambda each: each.server_cpu_us),
+        typical(lambda each: each.redis_cpu_us),
+        typical(lambda each: each.client_cpu_us),
+        f"{found.server_rss_bytes / MB:.0f}",
+        f"{found.redis_rss_bytes / MB:.0f}",
+    ]
+    return head, [row]
 
 
 def _at_least(aim: float | None, found: float) -> str:

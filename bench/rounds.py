@@ -31,6 +31,8 @@ class Plan:
         live_sessions: How many the memory scenarios open.
         connections: Open connections of a load.
         idle_seconds: How long an idle server may take to forget.
+        buyers: Signed-in buyers of 20 orders each that ``client-orders`` is asked by.
+        imported: Orders that one round of ``import-orders`` brings in.
     """
 
     rounds: int = 5
@@ -42,10 +44,12 @@ class Plan:
     live_sessions: int = 100_000
     connections: int = 64
     idle_seconds: int = 180
+    buyers: int = 200
+    imported: int = 30_000
 
 
 WHOLE: Final = Plan()
-QUICK: Final = Plan(rounds=2, seconds=2, live_sessions=5_000)
+QUICK: Final = Plan(rounds=2, seconds=2, live_sessions=5_000, imported=5_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

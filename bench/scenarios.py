@@ -11,12 +11,13 @@ from typing import Final
 import orjson
 import uvloop
 
-from bench import fleet, processes
+from bench import fleet, orders, processes
 from bench.failures import BenchFailed
 from bench.fleet import Session
 from bench.rounds import Pair, Plan, Result, in_turns, per_second
 from bench.servers import ROOT, Door, Server, bare, bench_folder, doorward
 from bench.steady import Steady
+from bench.wire import ask_all
 from bench.wrk import Feed, Load
 
 PEAK_SHARE: Final = 0.7
@@ -25,6 +26,7 @@ _HEADROOM: Final = 1.5
 """A round may be so much faster than the one before, and still find codes to use."""
 _STEADY_GRACE_SECONDS: Final = 30.0
 _NUMBER_DIGITS: Final = 7
+_LISTED: Final = 20
 _TROUBLES: Final = (
     "doorward_commits_refused_total",
     "doorward_failed_turns_total",
@@ -77,6 +79,17 @@ def me(plan: Plan) -> Result:
         return replace(peak, steady=steady, steady_rate=rate, faults=faults)
 
 
+def client_orders(plan: Plan) -> Result:
+    """Read the first page of a buyer's 20 orders, by many signed-in buyers in turn."""
+    with both() as (door, beside, folder):
+        sessions = uvloop.run(_buyers(door, plan))
+        parts = [orders.client_orders(session) for session in sessions]
+        feed = Feed.write("again", parts, folder / "feed")
+        faults = uvloop.run(_incomplete(door, parts))
+        pairs = in_turns(plan, door, beside, lambda _number, _last: feed)
+        return _result("client-orders", door, pairs, faults)
+
+
 def fresh_parts(slugs: Sequence[str], mark: str) -> list[bytes]:
     """Cut a request where slug and number go, for ``requests.lua``; then come the slugs.
 
@@ -111,6 +124,27 @@ async def _sessions(door: Door, plan: Plan) -> list[Session]:
     storefronts = await fleet.open_sandboxes(door, min(plan.sandboxes, plan.cookies))
     codes = await fleet.mail_codes(door, storefronts, plan.cookies, mark=_mark(0))
     return await fleet.sign_in(door, codes)
+
+
+async def _buyers(door: Door, plan: Plan) -> list[Session]:
+    """Sign buyers in, and bring in 20 orders of each."""
+    storefronts = await fleet.open_sandboxes(door, min(plan.sandboxes, plan.buyers))
+    codes = await fleet.mail_codes(door, storefronts, plan.buyers, mark=_mark(0))
+    for storefront in storefronts:
+        emails = [code.email for code in codes if code.slug == storefront.slug]
+        bought = [
+            orders.order(number, email)
+            for number, email in enumerate(email for email in emails for _ in range(_LISTED))
+        ]
+        await orders.bring_in(door, storefront.slug, bought)
+    return await fleet.sign_in(door, codes)
+
+
+async def _incomplete(door: Door, asked: Sequence[bytes]) -> list[str]:
+    """Hold the server to its word: every buyer sees every order."""
+    answers = await ask_all(door.port, asked, expect={200})
+    short = sum(len(orjson.loads(each.body)["data"]["orders"]) != _LISTED for each in answers)
+    return [f"{short} buyers did not see all of their {_LISTED} orders"] if short else []
 
 
 def _held(plan: Plan, door: Door, feed: Feed, rate: float) -> Steady:

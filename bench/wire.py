@@ -44,6 +44,12 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
+def lines_request(path: str, lines: bytes, *, headers: Mapping[str, str]) -> bytes:
+    """Write a request that posts lines of JSON."""
+    named = {"Content-Type": "application/x-ndjson", "Content-Length": f"{len(lines)}"}
+    return request("POST", path, headers={**headers, **named}) + lines
+
+
 class Wire(asyncio.Protocol):
     """A connection."""
 

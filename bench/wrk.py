@@ -1,6 +1,5 @@
 """One load by wrk, and what it did to the server: as fast as 64 connections go (a closed loop)."""
 
-import resource
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -89,9 +88,9 @@ def load(server: Server, feed: Feed, *, seconds: int, connections: int) -> Load:
     """
     processes.settle(server.pids)
     before = [processes.stat(pid).cpu_seconds for pid in server.pids]
-    wrk_before = _cpu_of_ended_children()
+    wrk_before = processes.cpu_of_ended_children()
     tally = parse_output(run(server.port, feed, seconds=seconds, connections=connections))
-    wrk_seconds = _cpu_of_ended_children() - wrk_before
+    wrk_seconds = processes.cpu_of_ended_children() - wrk_before
     processes.settle(server.pids)
     after = [processes.stat(pid).cpu_seconds for pid in server.pids]
     spent = [(b - a) * 1e6 / max(1, tally.requests) for a, b in zip(before, after, strict=True)]
@@ -135,8 +134,3 @@ def run(port: int, feed: Feed, *, seconds: int, connections: int) -> str:
         timeout=seconds + _GRACE_SECONDS,
     )
     return ended.stdout + ended.stderr
-
-
-def _cpu_of_ended_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from doorward.config import credential_forms, forms, network_forms
+from doorward.config import blob_forms, credential_forms, forms, network_forms
 from doorward.config.declarations import Declaration
 from doorward.config.network_forms import Network, is_loopback
 from doorward.config.secret import Secret
@@ -111,6 +111,18 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
             meaning="Redis or Valkey to use instead of the embedded one. It must persist "
             "(`appendonly yes`) and never evict (`maxmemory-policy noeviction`).",
             absent="absent: embedded",
+            is_secret=True,
+        ),
+    ] = None
+    blobs_url: Annotated[
+        Secret[str] | None,
+        Declaration(
+            form=blob_forms.BLOBS_URL,
+            unit="URL",
+            meaning="Bucket for uploaded proofs of payment, of Amazon S3 or what speaks its "
+            "protocol (extra `doorward[s3]`). Keys are read from `AWS_ACCESS_KEY_ID` and "
+            "`AWS_SECRET_ACCESS_KEY`, or wherever else the AWS libraries look for them.",
+            absent="absent: folder `proofs` in the data folder",
             is_secret=True,
         ),
     ] = None

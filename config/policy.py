@@ -18,6 +18,8 @@ from doorward.config.policy_sections import (
     Codes,
     Devices,
     Guesses,
+    Keys,
+    Orders,
     Section,
     Sessions,
     SignIn,
@@ -36,6 +38,8 @@ class Policy(Section, frozen=True, kw_only=True):
     sessions: Sessions = Sessions()
     devices: Devices = Devices()
     sign_in: SignIn = SignIn()
+    orders: Orders = Orders()
+    keys: Keys = Keys()
 
 
 TREE: Final = tree_of(Policy)

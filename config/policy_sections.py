@@ -238,3 +238,56 @@ class SignIn(Section, frozen=True, kw_only=True):
             source="contract §3",
         ),
     ] = False
+
+
+class Orders(Section, frozen=True, kw_only=True):
+    """What whoever holds an order's link may do on its page, and how often."""
+
+    messages_per_address_per_hour: Annotated[
+        int,
+        number(
+            "messages",
+            low=1,
+            high=_ANY_VOLUME,
+            meaning="Messages to the seller under one order, of one client address (IPv6: one "
+            "/64), in any hour.",
+            source="ours: a thread holds 500 messages in all",
+        ),
+    ] = 30
+    claims_per_address_per_hour: Annotated[
+        int,
+        number(
+            "requests",
+            low=1,
+            high=_ANY_VOLUME,
+            meaning="Claims to have paid one order, of one client address (IPv6: one /64), in any "
+            "hour.",
+            source="ours: saying it again changes nothing",
+        ),
+    ] = 30
+    proofs_per_address_per_hour: Annotated[
+        int,
+        number(
+            "uploads",
+            low=1,
+            high=_ANY_VOLUME,
+            meaning="Proofs of payment of one order begun to be uploaded, of one client address "
+            "(IPv6: one /64), in any hour.",
+            source="ours: contract §2 keeps 10 per order; this bounds those that fail, too",
+        ),
+    ] = 30
+
+
+class Keys(Section, frozen=True, kw_only=True):
+    """API keys."""
+
+    secret_per_minute: Annotated[
+        int,
+        number(
+            "requests",
+            low=1,
+            high=_ANY_VOLUME,
+            meaning="Calls with one secret key in any 60 seconds; refused ones count too.",
+            source="contract §7",
+        ),
+    ] = 1_000

@@ -12,13 +12,25 @@ from doorward.http.calls import Call
 from doorward.http.dev_mailbox import add_dev_mailbox
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EXACT
-from doorward.http.link_page import LinkPage
+from doorward.http.pages import routes as pages
+from doorward.http.proofs import Proofs, add_proofs
 from doorward.http.replies import Failure, Reply
 from doorward.http.surface import Handler, Surface
-from doorward.http.surfaces import operator, portal, sandbox
+from doorward.http.surfaces import (
+    merchant,
+    merchant_bulk,
+    merchant_proofs,
+    operator,
+    operator_orders,
+    portal,
+    portal_orders,
+    public_orders,
+    sandbox,
+)
+from doorward.http.surfaces.merchant_keys import MERCHANT
 from doorward.http.surfaces.operator import OPERATOR
 from doorward.http.surfaces.portal import PORTAL
-from doorward.http.surfaces.sandbox import MERCHANT
+from doorward.http.surfaces.public_orders import ORDER_PAGES
 from doorward.http.system import System
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -27,7 +39,7 @@ PLAIN: Final = Surface()
 SHAPES: Final[tuple[tuple[str, Surface], ...]] = (
     ("/api/v1/client-auth", PORTAL),
     ("/api/v1/client", PORTAL),
-    ("/api/v1/public/orders", PORTAL),
+    ("/api/v1/public/orders", ORDER_PAGES),
     ("/api/v1/operator", OPERATOR),
     ("/api/v1/merchant", MERCHANT),
     ("/", PLAIN),
@@ -55,6 +67,7 @@ def make_app(
     *,
     operator_key: str,
     addresses: ClientAddress,
+    proofs: Proofs,
     mailbox: DevelopmentMailbox | None = None,
 ) -> web.Application:
     """Make the application.
@@ -63,19 +76,24 @@ def make_app(
         system: Answers for storefronts.
         operator_key: The bearer key of the operator surface.
         addresses: Tells client addresses apart.
+        proofs: Takes proofs of payment in, and gives them out.
         mailbox: The development mailbox, where there is one to look at.
     """
     app = web.Application()
     app[HEALTH] = Health(system)
     guard = operator.guarded(operator_key)
     routes = _Routes(system, addresses)
-    routes.add(PORTAL, portal.ROUTES)
-    routes.add(OPERATOR, [(verb, path, guard(handler)) for verb, path, handler in operator.ROUTES])
-    routes.add(MERCHANT, sandbox.ROUTES)
+    add_proofs(app, proofs)
+    routes.add(PORTAL, (*portal.ROUTES, *portal_orders.ROUTES))
+    routes.add(ORDER_PAGES, public_orders.ROUTES)
+    operated = (*operator.ROUTES, *operator_orders.ROUTES)
+    routes.add(OPERATOR, [(verb, path, guard(handler)) for verb, path, handler in operated])
+    for routed in (merchant, merchant_bulk, merchant_proofs, sandbox):
+        routes.add(MERCHANT, routed.ROUTES)
     routes.add(PLAIN, _health_routes(app[HEALTH]))
     if mailbox is not None:
         add_dev_mailbox(app, mailbox)
-    LinkPage(system, addresses).register(app)
+    pages.register(app, system, addresses)
     routes.register(app)
     return app
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from multidict import istr
 
 from doorward.actors import tokens
+from doorward.actors.locales import accepted
 from doorward.actors.messages.envelope import NOTHING, Caller, Presented
 from doorward.http.edge import cookies, fetch_metadata, json_body
 from doorward.http.edge.client_address import ClientAddress
@@ -85,6 +86,7 @@ class Call:
             # Bytes that are no text open nothing; aiohttp hands them on as surrogates.
             key_digest=tokens.digest(keys[0] if keys[0].isascii() else "") if keys else None,
             asserted_address=addresses.asserted(request) if keys else None,
+            locale=accepted(request.headers.get(hdrs.ACCEPT_LANGUAGE)),
         )
 
     async def body(self, shape: type[B]) -> B:
@@ -98,7 +100,7 @@ class Call:
         try:
             return msgspec.convert(members, shape, strict=True)
         except msgspec.ValidationError as error:
-            raise Malformed(*_fault(error)) from None
+            raise Malformed(*fault_of(error)) from None
 
     def query(self, name: str) -> str | None:
         """Read a query parameter.
@@ -123,7 +125,7 @@ class Malformed(Exception):
         self.rule = rule
 
 
-def _fault(error: msgspec.ValidationError) -> tuple[str, str]:
+def fault_of(error: msgspec.ValidationError) -> tuple[str, str]:
     """Split msgspec's sentence into the member's name and the rule, without echoing any input."""
     # From the right: the sentence may quote what was sent, the path never does.
     text, _, path = str(error).rpartition(" - at `$")

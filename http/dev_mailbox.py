@@ -26,7 +26,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from doorward.actors.post.development import DevelopmentMailbox
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.rendering import render, subject
 
 PATH: Final = "/dev/mailbox"
@@ -155,7 +155,7 @@ def _limit(text: str) -> int | None:
     return int(text) if 1 <= int(text) <= _ITEMS_AT_MOST else None
 
 
-def _row(mail: SignInMail) -> dict[str, str | None]:
+def _row(mail: Mail) -> dict[str, str | None]:
     sent_at = _iso(mail.sent_at_ms)
     return {
         "path": f"{PATH}/{mail.id}",
@@ -170,7 +170,7 @@ def _row(mail: SignInMail) -> dict[str, str | None]:
     }
 
 
-def _item(mail: SignInMail) -> dict[str, object]:
+def _item(mail: Mail) -> dict[str, object]:
     rendered = render(mail)
     return {
         "id": mail.id,

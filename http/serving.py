@@ -18,6 +18,8 @@ import structlog
 from aiohttp import web
 
 from doorward.actors import high_water
+from doorward.actors.blobs.opening import open_blobs
+from doorward.actors.blobs.store import BlobStore
 from doorward.actors.clocks import boot_seconds
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.keyring import KEY_BYTES, Keyring
@@ -35,10 +37,12 @@ from doorward.http.demo import seed_demo
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
 from doorward.http.metrics import make_metrics_app
+from doorward.http.proofs import Proofs
 
 SHUTDOWN_SECONDS: Final = 10.0
 OPERATOR_KEY_FILE: Final = "operator.key"
 MASTER_KEY_FILE: Final = "master.key"
+INCOMING: Final = "incoming"
 _log = structlog.get_logger("doorward")
 
 
@@ -87,12 +91,15 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
     folder = stack.enter_context(DataFolder.open(settings.store.data_dir))
     operator_key = _operator_key(settings, folder)
     mailbox = None if settings.mail.smtp_url else DevelopmentMailbox()
-    system = await _open_system(settings, folder, mailbox, stack)
+    blobs_url = settings.store.blobs_url
+    blobs = await open_blobs(blobs_url.reveal() if blobs_url else None, folder.path, stack)
+    system = await _open_system(settings, folder, mailbox, blobs, stack)
     addresses = ClientAddress(settings.server.trusted_proxies)
     app = make_app(
         system,
         operator_key=operator_key,
         addresses=addresses,
+        proofs=Proofs(blobs, folder.path / INCOMING),
         mailbox=mailbox if settings.server.listens_on_loopback else None,
     )
     port = await _listen(app, settings, addresses, stack)
@@ -114,6 +121,7 @@ async def _open_system(
     settings: Settings,
     folder: DataFolder,
     mailbox: DevelopmentMailbox | None,
+    blobs: BlobStore,
     stack: AsyncExitStack,
 ) -> EmbeddedSystem:
     client = await connect(settings.store, folder, stack)
@@ -146,6 +154,7 @@ async def _open_system(
             on_trouble=Troubles(),
             # Nobody else can reach the embedded store: the folder's lock is ours.
             alone=settings.store.redis_url is None,
+            blobs=blobs,
         )
     )
     stack.push_async_callback(system.close)

@@ -11,14 +11,16 @@ import structlog
 from aiohttp import web
 
 from doorward.actors.errors import Unavailable
+from doorward.http import downloads
 from doorward.http.calls import Call, Malformed
+from doorward.http.downloads import Download
 from doorward.http.edge import request_ids
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import EdgeError
 from doorward.http.replies import Failure, Reply, response, retry_headers
 from doorward.http.system import System
 
-Handler = Callable[[Call, System], Awaitable[Reply | Failure]]
+Handler = Callable[[Call, System], Awaitable[Reply | Failure | Download]]
 _log = structlog.get_logger("doorward.http")
 
 CODES: Final = {
@@ -71,6 +73,8 @@ class Surface:
             request_id = request_ids.of(request)
             try:
                 answer = await handler(Call(request, request_id, addresses), system)
+                if isinstance(answer, Download):
+                    return await downloads.send(answer, request, request_id)
             except Exception as error:  # noqa: BLE001 - the edge answers everything, in shape
                 answer = self.failure_of(error, request_id)
             return self.render(answer, request_id)

@@ -1,7 +1,11 @@
 """Times on the wire: ISO 8601, UTC, milliseconds, ``Z``."""
 
 import time
+from datetime import date
 from functools import lru_cache
+from typing import Final
+
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
 def now() -> str:
@@ -15,10 +19,14 @@ def iso(at_ms: int) -> str:
     Args:
         at_ms: Milliseconds since the Unix epoch.
     """
-    seconds, millis = divmod(at_ms, 1000)
-    return f"{_second(seconds)}.{millis:03d}Z"
+    days, ms = divmod(at_ms, 86_400_000)
+    seconds, ms = divmod(ms, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{_day(days)}T{hours:02d}:{minutes:02d}:{seconds:02d}.{ms:03d}Z"
 
 
 @lru_cache(maxsize=4096)
-def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+def _day(days: int) -> str:
+    # Of lists of orders each entry has seconds of its own; days come again.
+    return date.fromordinal(_EPOCH_DAY + days).isoformat()

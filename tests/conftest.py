@@ -23,7 +23,12 @@ class _EveryFunction(set[str]):
 
 
 # What these do is done before the first request is taken: nobody waits for the loop yet.
-STARTING_UP = ("actors/data_folder.py", "actors/redis_home.py", "actors/redis_program.py")
+STARTING_UP = (
+    "actors/blobs/s3_client.py",
+    "actors/data_folder.py",
+    "actors/redis_home.py",
+    "actors/redis_program.py",
+)
 
 
 @pytest.fixture(autouse=True, scope="session")

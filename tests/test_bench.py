@@ -19,7 +19,19 @@ ROOT = Path(__file__).parents[1]
 # Last, so that nothing of the root hides what is installed: bench is no part of the package.
 sys.path.append(str(ROOT))
 
-from bench import fleet, machine, memory, processes, report, scenarios, steady, wire, wrk  # noqa: E402
+from bench import (  # noqa: E402
+    fleet,
+    imports,
+    machine,
+    memory,
+    orders,
+    processes,
+    report,
+    scenarios,
+    steady,
+    wire,
+    wrk,
+)
 from bench.failures import BenchFailed  # noqa: E402
 from bench.rounds import Pair, Plan, Result  # noqa: E402
 from bench.servers import Door, Server  # noqa: E402
@@ -36,6 +48,8 @@ TINY = Plan(
     cookies=10,
     first_codes=400,
     live_sessions=6,
+    buyers=4,
+    imported=200,
     connections=4,
 )
 MACHINE = machine.Machine(
@@ -217,14 +231,35 @@ def test_every_row_has_a_cell_for_every_column() -> None:
     grown = memory.Growth(storefronts=1_000, sessions=100_000, footprints=[footprint])
     measured = result((load(), load()))
     measured.steady.append(held)
-    whole = report.Report(machine=MACHINE, plan=TINY, warnings=[], results=[measured], growth=grown)
+    brought = imports.Imported(
+        orders=10_000,
+        rounds=[
+            imports.Round(
+                seconds=seconds, client_cpu_us=20.0, server_cpu_us=100.0, redis_cpu_us=50.0
+            )
+            for seconds in (1.0, 2.0, 4.0)
+        ],
+        again_seconds=1.0,
+        server_rss_bytes=80_000_000,
+        redis_rss_bytes=10_000_000,
+    )
+    whole = report.Report(
+        machine=MACHINE,
+        plan=TINY,
+        warnings=[],
+        results=[measured],
+        growth=grown,
+        imported=brought,
+    )
 
     tables = dict(report.tables(whole))
 
-    assert [len(rows) for _, rows in tables.values()] == [1, 1, 1, 1]
+    assert [len(rows) for _, rows in tables.values()] == [1, 1, 1, 1, 1]
     assert all(len(head) == len(rows[0]) for head, rows in tables.values())
     assert "< 20 missed" in tables["Latency at a steady rate, 70 % of the peak"][1][0]
     assert "< 150 reached" in tables["Memory"][1][0]
+    assert "≥ 5,000 reached" in tables["Orders brought in"][1][0]
+    assert "2,500–10,000" in tables["Orders brought in"][1][0]
     assert orjson.loads(orjson.dumps(report.as_json(whole)))["valid"] is True
 
 
@@ -426,7 +461,10 @@ async def portal_requests(door: Door) -> list[bytes]:
     used, unused = await fleet.mail_codes(door, storefronts, 2, mark="r00-")
     (session,) = await fleet.sign_in(door, [used])
     request = fleet.request_otp(storefronts[0].slug, "r01-0000001@bench.example")
-    return [request, fleet.verify_otp(unused), fleet.me(session)]
+    bought = [orders.order(number, used.email) for number in range(20)]
+    await orders.bring_in(door, storefronts[0].slug, bought)
+    asked = [fleet.verify_otp(unused), fleet.me(session), orders.client_orders(session)]
+    return [request, *asked]
 
 
 def test_the_bare_server_answers_what_doorward_answers() -> None:
@@ -435,7 +473,7 @@ def test_the_bare_server_answers_what_doorward_answers() -> None:
         ours = uvloop.run(bodies_of(door.port, requests))
         bares = uvloop.run(bodies_of(bare.port, requests))
 
-    assert len(ours) == 3
+    assert len(ours) == 4
     for body, beside in zip(ours, bares, strict=True):
         assert shape_of(orjson.loads(beside)) == shape_of(orjson.loads(body))
         assert len(beside) == pytest.approx(len(body), rel=0.15)
@@ -443,7 +481,13 @@ def test_the_bare_server_answers_what_doorward_answers() -> None:
 
 @needs_wrk
 @pytest.mark.parametrize(
-    "scenario", [lambda plan: scenarios.request_otp(plan, 3), scenarios.verify_otp, scenarios.me]
+    "scenario",
+    [
+        lambda plan: scenarios.request_otp(plan, 3),
+        scenarios.verify_otp,
+        scenarios.me,
+        scenarios.client_orders,
+    ],
 )
 def test_a_scenario_measures_both_servers_and_loses_nothing(
     scenario: Callable[[Plan], Result],
@@ -458,6 +502,29 @@ def test_a_scenario_measures_both_servers_and_loses_nothing(
     assert min(pair.door.server_cpu_us, pair.bare.server_cpu_us) > 0
     assert measured.server_rss_bytes > measured.redis_rss_bytes > 0
     assert [held.failures for held in measured.steady] == ([0] if measured.name == "me" else [])
+
+
+def test_an_import_is_measured_and_brings_in_every_order() -> None:
+    found = imports.bring_in(TINY)
+
+    assert found.faults == []
+    assert len(found.rounds) == TINY.rounds
+    assert found.per_second > 0
+    assert min(found.rounds[0].server_cpu_us, found.rounds[0].client_cpu_us) > 0
+
+
+def test_an_import_that_lost_orders_makes_the_report_invalid() -> None:
+    lost = imports.Imported(
+        orders=1,
+        rounds=[],
+        again_seconds=1.0,
+        server_rss_bytes=0,
+        redis_rss_bytes=0,
+        faults=["0 of 1 orders were created in bench-0000"],
+    )
+    whole = report.Report(machine=MACHINE, plan=TINY, warnings=[], imported=lost)
+
+    assert whole.faults == ["import-orders: 0 of 1 orders were created in bench-0000"]
 
 
 def test_memory_is_measured_with_sessions_that_live() -> None:

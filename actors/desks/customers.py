@@ -1,23 +1,22 @@
 """Customers: one per storefront and canonical email, whichever way they signed in."""
 
-import re
-from typing import Final
-
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from doorward.actors import tokens
 from doorward.actors.desks.tallies import Tallies
+from doorward.actors.desks.text_rules import (
+    LINE_LENGTH,
+    LINE_RULE,
+    PHONE_RULE,
+    is_line,
+    is_phone,
+)
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.refusals import Invalid
 from doorward.actors.messages.sign_in import CustomerView, Me
 from doorward.actors.records.sign_in import Customer
 from doorward.actors.turns import Turn
-
-NAME_LENGTH: Final = 100
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
-"""E.164: at most fifteen digits, no leading zero; shorter than seven is no subscriber number."""
 
 
 def proven(turn: Turn, tally: Tallies, email: str) -> Customer:
@@ -40,10 +39,10 @@ def update(
     turn: Turn, customer: Customer, *, name: str | UnsetType | None, phone: str | UnsetType | None
 ) -> Outcome:
     """Change a customer's name or phone; None clears, unset leaves, a bad value changes nothing."""
-    if isinstance(name, str) and not _is_name(name):
-        return Invalid(name="name", rule="must be 1 to 100 characters without control characters")
-    if isinstance(phone, str) and _PHONE.fullmatch(phone) is None:
-        return Invalid(name="phone", rule="must be a number in E.164 form, like +628123456789")
+    if isinstance(name, str) and not is_line(name):
+        return Invalid(name="name", rule=LINE_RULE.format(LINE_LENGTH))
+    if isinstance(phone, str) and not is_phone(phone):
+        return Invalid(name="phone", rule=PHONE_RULE)
     changed = msgspec.structs.replace(
         customer,
         name=customer.name if name is UNSET else name,
@@ -59,7 +58,3 @@ def view(customer: Customer) -> CustomerView:
     return CustomerView(
         customer.id, customer.email, customer.name, customer.phone, customer.created_at_ms
     )
-
-
-def _is_name(name: str) -> bool:
-    return 1 <= len(name) <= NAME_LENGTH and bool(name.strip()) and _CONTROL.search(name) is None

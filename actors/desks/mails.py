@@ -4,15 +4,16 @@ from typing import Final
 
 import msgspec
 
-from doorward.actors.desks.keys import holds_secret_key
+from doorward.actors.desks.merchant_keys import keyed
 from doorward.actors.desks.origins import configured_origin
 from doorward.actors.ledger import Ledger
+from doorward.actors.locales import chosen
 from doorward.actors.messages.envelope import Caller, Outcome
-from doorward.actors.messages.refusals import Deleted, KeyRefused, NotFound
+from doorward.actors.messages.refusals import Deleted, NotFound
 from doorward.actors.messages.sandbox import ClearMail, MailList, ReadMail
 from doorward.actors.opening import opened
-from doorward.actors.post.mail import SignInMail
-from doorward.actors.records.mail import MailJob, MailPage, MailPages
+from doorward.actors.post.mail import Mail
+from doorward.actors.records.mail import Letter, MailJob, MailPage, MailPages, SignInLetter
 from doorward.actors.records.sign_in import Challenge
 from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import DAY_MS, Turn
@@ -28,6 +29,36 @@ def send_sign_in(
     turn: Turn, storefront: Storefront, challenge: Challenge, *, to: str, caller: Caller
 ) -> None:
     """Stage the mail that carries a challenge."""
+    letter = SignInLetter(
+        landing=f"/s/{turn.slug}/account/link",
+        challenge_id=challenge.id,
+        key_id=challenge.key_id,
+        has_code=challenge.has_code,
+        has_link=challenge.has_link,
+    )
+    expires_at_ms = challenge.expires_at_ms
+    send(turn, storefront, letter, to=to, caller=caller, expires_at_ms=expires_at_ms)
+
+
+def send(  # noqa: PLR0913 - a letter and what is written on its envelope
+    turn: Turn,
+    storefront: Storefront,
+    letter: Letter,
+    *,
+    to: str,
+    caller: Caller | None,
+    expires_at_ms: int,
+) -> None:
+    """Stage a mail.
+
+    Args:
+        turn: The turn whose commit makes true what it says.
+        storefront: Whom it is from.
+        letter: What is particular to it.
+        to: The canonical address.
+        caller: Whom it answers, for the language; None when nobody at a browser asked for it.
+        expires_at_ms: From when on sending it is pointless, in the turn's time.
+    """
     job = MailJob(
         id=turn.random(_ID_BYTES).hex(),
         slug=turn.slug,
@@ -36,13 +67,10 @@ def send_sign_in(
         display_name=storefront.display_name,
         accent=storefront.branding.accent,
         origin=configured_origin(turn, storefront, caller) or turn.place.fallback_origin,
-        landing=f"/s/{turn.slug}/account/link",
-        challenge_id=challenge.id,
-        key_id=challenge.key_id,
-        has_code=challenge.has_code,
-        has_link=challenge.has_link,
+        locale=chosen(storefront.locale, caller.locale if caller is not None else None),
         sent_at_ms=turn.now_ms,
-        expires_at_ms=challenge.expires_at_ms,
+        expires_at_ms=expires_at_ms,
+        letter=letter,
     )
     if storefront.sandbox:
         _capture(turn.ledger, job)
@@ -50,16 +78,14 @@ def send_sign_in(
         turn.ledger.mail(job)
 
 
-def read_mail(turn: Turn, message: ReadMail) -> Outcome:
+@keyed(None)
+def read_mail(turn: Turn, storefront: Storefront, message: ReadMail) -> Outcome:
     """Read a sandbox storefront's captured mail, oldest first."""
-    storefront = turn.storefront()
-    if storefront is None or not holds_secret_key(turn, message.key_digest):
-        return KeyRefused()
     if not storefront.sandbox:
         return NotFound()
     pages = turn.ledger.get(MailPages) or MailPages()
     start = _position_after(message.after)
-    found: list[SignInMail] = []
+    found: list[Mail] = []
     begin = max(pages.first, start // PAGE_SIZE)
     for number in range(begin, pages.end):
         if (number - begin) % PAGES_AT_ONCE == 0:
@@ -75,11 +101,9 @@ def read_mail(turn: Turn, message: ReadMail) -> Outcome:
     return MailList(items=tuple(found[: message.limit]))
 
 
-def clear_mail(turn: Turn, message: ClearMail) -> Outcome:
+@keyed(None)
+def clear_mail(turn: Turn, storefront: Storefront, _message: ClearMail) -> Outcome:
     """Forget a sandbox storefront's captured mail; ids go on where they were."""
-    storefront = turn.storefront()
-    if storefront is None or not holds_secret_key(turn, message.key_digest):
-        return KeyRefused()
     if not storefront.sandbox:
         return NotFound()
     pages = turn.ledger.get(MailPages) or MailPages()

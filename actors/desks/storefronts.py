@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from doorward.actors.desks import keys
-from doorward.actors.desks.keys import holds_secret_key
+from doorward.actors.desks import keys, order_access
+from doorward.actors.desks.merchant_keys import keyed
+from doorward.actors.desks.origins import configured_origin
+from doorward.actors.desks.text_rules import is_block, is_line, is_url
+from doorward.actors.locales import AUTO, LANGUAGES
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.operator import (
     DeleteStorefront,
@@ -22,15 +25,18 @@ from doorward.actors.messages.operator import (
     StorefrontDocument,
     StorefrontView,
 )
-from doorward.actors.messages.refusals import Conflict, Deleted, Invalid, KeyRefused, NotFound
+from doorward.actors.messages.refusals import Conflict, Deleted, Invalid, NotFound
 from doorward.actors.messages.sandbox import AdvanceClock, ClockNow
 from doorward.actors.messages.sign_in import Front, ReadFront
+from doorward.actors.records.orders import Order
 from doorward.actors.records.storefronts import Branding, Payment, Storefront
 from doorward.actors.turns import Turn
 from doorward.config.errors import ConfigurationError
 from doorward.config.policy import apply
 
 _BIRTH_BYTES: Final = 8
+_ORDERS: Final = f"{Order.kind}:"
+LOCALES: Final = (AUTO, *LANGUAGES)
 _ACCENT: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _HOST: Final = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
@@ -72,7 +78,20 @@ def read_front(turn: Turn, _message: ReadFront) -> Outcome:
     known = turn.published()
     if known is None:
         return NotFound()
-    return Front(display_name=known.display_name, accent=known.branding.accent)
+    return front_of(turn, known)
+
+
+def front_of(turn: Turn, storefront: Storefront) -> Front:
+    """Show a storefront as its pages do."""
+    return Front(
+        slug=turn.slug,
+        display_name=storefront.display_name,
+        accent=storefront.branding.accent,
+        logo_url=storefront.branding.logo_url,
+        return_to_store_url=storefront.return_to_store_url,
+        locale=storefront.locale,
+        secure=(configured_origin(turn, storefront) or "").startswith("https://"),
+    )
 
 
 def delete_storefront(turn: Turn, _message: DeleteStorefront) -> Outcome:
@@ -89,10 +108,18 @@ def delete_storefront(turn: Turn, _message: DeleteStorefront) -> Outcome:
 
 
 def erase_records(turn: Turn, message: EraseRecords) -> Outcome:
-    """Erase a closed storefront's records; with ``last`` its own, which frees the slug."""
+    """Erase a closed storefront's records; with ``last`` its own, which frees the slug.
+
+    What finds an order by its access token lies in the partition's shared records, where nobody
+    could tell it from others'; it goes in the same turn as the order that knows its name.
+    """
     known = turn.ledger.get(Storefront)
     if known is None or not known.erasing:
         return NotFound()
+    orders = [name.partition(":")[2] for name in message.names if name.startswith(_ORDERS)]
+    turn.ledger.need(*((Order, order_id) for order_id in orders))
+    for order_id in orders:
+        order_access.forget(turn, order_id)
     for name in message.names:
         if name != f"{Storefront.kind}:":
             turn.ledger.delete_named(name)
@@ -102,11 +129,9 @@ def erase_records(turn: Turn, message: EraseRecords) -> Outcome:
     return Deleted()
 
 
-def advance_clock(turn: Turn, message: AdvanceClock) -> Outcome:
+@keyed(None)
+def advance_clock(turn: Turn, known: Storefront, message: AdvanceClock) -> Outcome:
     """Move a sandbox storefront's own clock forward; it never goes back."""
-    known = turn.storefront()
-    if known is None or not holds_secret_key(turn, message.key_digest):
-        return KeyRefused()
     if not known.sandbox:
         return NotFound()
     ahead_ms = known.clock_ahead_ms + message.advance_ms
@@ -136,6 +161,7 @@ def _changed(
         policy=policy,
         sandbox=known.sandbox if known else bool(document.sandbox),
         clock_ahead_ms=known.clock_ahead_ms if known else 0,
+        locale=document.locale,
     )
 
 
@@ -155,6 +181,7 @@ def _view(slug: str, known: Storefront, *, created: bool) -> StorefrontView:
             logo_url=known.branding.logo_url,
             policy=known.policy,
             sandbox=known.sandbox,
+            locale=known.locale,
         ),
         created_at_ms=known.created_at_ms,
         updated_at_ms=known.updated_at_ms,
@@ -175,6 +202,7 @@ def _fault(document: StorefrontDocument) -> Invalid | None:
             document.origin is None or is_origin(document.origin),
             "must be scheme://host[:port] with http or https and nothing after it",
         ),
+        ("locale", document.locale in LOCALES, f"must be one of {', '.join(LOCALES)}"),
         (
             "hostedDomain",
             document.hosted_domain is None or _HOST.fullmatch(document.hosted_domain) is not None,
@@ -198,10 +226,14 @@ def _fault(document: StorefrontDocument) -> Invalid | None:
         ),
         (
             "branding.logoUrl",
-            document.logo_url is None or document.logo_url.startswith("https://"),
+            document.logo_url is None or is_url(document.logo_url, "https"),
             "must be an https URL",
         ),
-        ("payment", _is_payment(document.payment), "must be lines of at most 500 characters"),
+        (
+            "payment",
+            _is_payment(document.payment),
+            "must be lines of 1 to 500 characters, instructions of at most 4000",
+        ),
     )
     return next((Invalid(name=name, rule=rule) for name, sound, rule in checks if not sound), None)
 
@@ -233,11 +265,11 @@ def _is_line(text: str) -> bool:
 def _is_payment(payment: Payment | None) -> bool:
     if payment is None:
         return True
-    texts = [payment.whatsapp_number or ""]
+    texts = [payment.whatsapp_number] if payment.whatsapp_number else []
     for account in payment.bank_accounts:
         texts += [account.bank_name, account.account_number, account.account_holder]
     return (
         len(payment.bank_accounts) <= 10  # noqa: PLR2004 - more is no choice
-        and len(payment.instructions or "") <= 4_000  # noqa: PLR2004 - as a message (contract §2)
-        and all(len(text) <= 500 and not _CONTROL.search(text) for text in texts)  # noqa: PLR2004
+        and (not payment.instructions or is_block(payment.instructions))
+        and all(is_line(text, 500) for text in texts)
     )

@@ -29,7 +29,7 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     storefront's configured origin. ``own_origin`` is the origin the request itself was sent to,
     known only in development (loopback), where it stands in for a configured one. ``key_digest`` is
     the SHA-256 of a secret key sent along, by which ``asserted_address`` may count instead of
-    ``address``.
+    ``address``. ``locale`` is the language spoken here that they like best, if any (``locales``).
     """
 
     address: str
@@ -39,6 +39,7 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     scheme: Literal["http", "https"] = "http"
     key_digest: str | None = None
     asserted_address: str | None = None
+    locale: str = ""
 
 
 class Presented(msgspec.Struct, frozen=True, gc=False):

@@ -23,6 +23,7 @@ class StorefrontDocument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     logo_url: str | None = None
     policy: bytes = b"{}"
     sandbox: bool | None = None
+    locale: str = "auto"
 
 
 class PutStorefront(Request, frozen=True, kw_only=True):

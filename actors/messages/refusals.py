@@ -42,3 +42,15 @@ class KeyRefused(Outcome, frozen=True, kw_only=True):
 
 class Deleted(Outcome, frozen=True, kw_only=True):
     """It is gone."""
+
+
+class InvalidTransition(Outcome, frozen=True, kw_only=True):
+    """A state cannot be reached from where it is."""
+
+    reason: str
+
+
+class ScopeMissing(Outcome, frozen=True, kw_only=True):
+    """The API key is good, but not for this."""
+
+    scope: str

@@ -1,7 +1,7 @@
 """What the owner of a sandbox storefront asks: captured mail, a clock (contract §6)."""
 
 from doorward.actors.messages.envelope import Outcome, Request
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 
 
 class ReadMail(Request, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class AdvanceClock(Request, frozen=True, kw_only=True):
 class MailList(Outcome, frozen=True, kw_only=True):
     """Captured mail, oldest first."""
 
-    items: tuple[SignInMail, ...]
+    items: tuple[Mail, ...]
 
 
 class ClockNow(Outcome, frozen=True, kw_only=True):

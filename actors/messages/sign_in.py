@@ -110,10 +110,15 @@ class Me(Outcome, frozen=True, kw_only=True):
 
 
 class Front(Outcome, frozen=True, kw_only=True):
-    """A published storefront as its pages show it."""
+    """A published storefront as its pages show it; ``secure`` when its origin is ``https``."""
 
+    slug: str
     display_name: str
-    accent: str | None
+    accent: str | None = None
+    logo_url: str | None = None
+    return_to_store_url: str | None = None
+    locale: str = "auto"
+    secure: bool = False
 
 
 class SignedOut(Outcome, frozen=True, kw_only=True):

@@ -25,11 +25,13 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     """How long to wait before the next try: doubling, capped, half of it by chance.
 
     The cap is low because a code lives for ten minutes: after an outage every mail that is still
-    worth something goes out within half a minute.
+    worth something goes out within half a minute. News, which are worth sending for days, wait
+    longer: thousands of them would otherwise keep knocking on a dead server.
 
     Attributes:
         first_seconds: Before the second try, at most.
-        most_seconds: Between any two tries, at most.
+        most_seconds: Between any two tries of an urgent mail, at most.
+        most_news_seconds: Between any two tries of another mail, at most.
         chance: Uniform from 0 (included) to 1; parts mails that failed together. No secret
             depends on it.
 
@@ -38,9 +40,11 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
 
     first_seconds: float = 1.0
     most_seconds: float = 30.0
+    most_news_seconds: float = 600.0
     chance: Callable[[], float] = random.random
 
-    def seconds(self, tries: int) -> float:
+    def seconds(self, tries: int, *, urgent: bool = True) -> float:
         """Tell how long to wait after so many failed tries (at least one)."""
-        ceiling = min(self.most_seconds, self.first_seconds * 2 ** min(tries - 1, _DOUBLINGS))
+        most_seconds = self.most_seconds if urgent else self.most_news_seconds
+        ceiling = min(most_seconds, self.first_seconds * 2 ** min(tries - 1, _DOUBLINGS))
         return float(ceiling * (0.5 + self.chance() / 2))

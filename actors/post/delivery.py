@@ -5,6 +5,10 @@ there are no locks. A mail in hand is in exactly one place: the queue of what is
 or the timer of its next try. A worker never waits for a retry: a mail whose receiver is slow or
 greylisting holds up nobody but itself.
 
+Somebody waits at a screen for an *urgent* mail (a code); news can wait. So urgent mails go first,
+and however many others there are, half the room is theirs: a merchant who moves ten thousand
+orders at once keeps nobody from signing in.
+
 What survives a crash: nothing, and nothing needs to. The durable outbox still holds every mail
 that was not settled; its reader offers them again. A mail that was taken and not yet settled when
 the process died is therefore sent twice, with the same ``Message-ID`` and the same code.
@@ -18,11 +22,11 @@ from typing import Final, Literal
 import structlog
 
 from doorward.actors.post.backoff import Backoff, Handle, Timer
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.transport import Retryable, Transport, Undeliverable
 
 Ending = Literal["sent", "expired", "undeliverable"]
-Making = Callable[[], SignInMail | None]
+Making = Callable[[], Mail | None]
 """Makes the mail when it is about to be sent, once per try: no secret waits in memory, and the
 minutes that it says are left are true. None: no longer worth sending (settled as expired)."""
 
@@ -38,11 +42,12 @@ _log = structlog.get_logger("doorward.post")
 class _Job:
     """One mail in hand; ``mail_id`` is known from the start, or from the first try on."""
 
-    __slots__ = ("mail", "mail_id", "tries")
+    __slots__ = ("mail", "mail_id", "tries", "urgent")
 
-    def __init__(self, mail: SignInMail | Making, mail_id: str | None) -> None:
+    def __init__(self, mail: Mail | Making, mail_id: str | None, *, urgent: bool) -> None:
         self.mail = mail
         self.mail_id = mail_id
+        self.urgent = urgent
         self.tries = 0
 
 
@@ -75,7 +80,8 @@ class Delivery:
             settle: Called exactly once per mail that is done with: its id and how it ended. Must
                 not block; what it raises is logged and changes nothing.
             concurrency: How many mails may be with the transport at once.
-            pending_limit: How many mails may be in hand, retries included.
+            pending_limit: How many mails may be in hand, retries included; while half as many
+                are, no more are taken that are not urgent.
             backoff: How long to wait before a retry.
             timer: Calls back later; the running loop's ``call_later`` when absent.
         """
@@ -93,6 +99,7 @@ class Delivery:
         self._pending = 0
         self._in_hand: dict[str, _Job] = {}
         self._ready: deque[_Job] = deque()
+        self._ready_news: deque[_Job] = deque()
         self._retries: dict[_Job, Handle] = {}
         self._idle: list[asyncio.Future[None]] = []
         self._workers: list[asyncio.Task[None]] = []
@@ -104,7 +111,14 @@ class Delivery:
         """How many mails are in hand: ready, being sent, or waiting for a retry."""
         return self._pending
 
-    def offer(self, mail: SignInMail | Making, *, mail_id: str | None = None) -> bool:
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for any mail at all."""
+        return self._pending >= self._pending_limit
+
+    def offer(
+        self, mail: Mail | Making, *, mail_id: str | None = None, urgent: bool = True
+    ) -> bool:
         """Take a mail in hand.
 
         Args:
@@ -112,19 +126,20 @@ class Delivery:
             mail_id: The id of a mail yet to be made. With it, a mail that is in hand already is
                 not taken twice, and one that cannot be made is settled as undeliverable; without
                 it, such a mail can only be counted and logged.
+            urgent: Whether somebody waits for it.
 
         Returns:
             True when it is in hand (also when it already was); False when there is no room or
             ``stop`` was called: offer it again later.
         """
-        known_id = mail.id if isinstance(mail, SignInMail) else mail_id
+        known_id = mail.id if isinstance(mail, Mail) else mail_id
         if self._stopped:
             return False
         if known_id in self._in_hand:
             return True
-        if self._pending >= self._pending_limit:
+        if self._pending >= (self._pending_limit if urgent else self._pending_limit // 2):
             return False
-        job = _Job(mail, known_id)
+        job = _Job(mail, known_id, urgent=urgent)
         if known_id is not None:
             self._in_hand[known_id] = job
         self._pending += 1
@@ -155,8 +170,12 @@ class Delivery:
         await self._transport.close()
 
     def _make_ready(self, job: _Job) -> None:
-        self._ready.append(job)
+        (self._ready if job.urgent else self._ready_news).append(job)
         self._wake_one()
+
+    def _next(self) -> _Job | None:
+        ready = self._ready or self._ready_news
+        return ready.popleft() if ready and not self._stopped else None
 
     def _wake_one(self) -> None:
         if self._idle:
@@ -167,10 +186,10 @@ class Delivery:
     async def _work(self) -> None:
         while not self._stopped:
             for _ in range(_TURN):
-                if not self._ready or self._stopped:
+                if (job := self._next()) is None:
                     break
-                await self._try(self._ready.popleft())
-            if self._ready:
+                await self._try(job)
+            if self._ready or self._ready_news:
                 await asyncio.sleep(0)
             elif not self._stopped:
                 idle = asyncio.get_running_loop().create_future()
@@ -195,10 +214,10 @@ class Delivery:
         else:
             self._end(job, "sent")
 
-    def _made(self, job: _Job) -> SignInMail | None:
+    def _made(self, job: _Job) -> Mail | None:
         """Return the mail to be sent now, or None when the job has ended instead."""
         try:
-            mail = job.mail if isinstance(job.mail, SignInMail) else job.mail()
+            mail = job.mail if isinstance(job.mail, Mail) else job.mail()
         except Exception as unmade:  # noqa: BLE001 -- whatever it is, the next try would fail alike
             self._end(job, "undeliverable", type(unmade).__name__)
             return None
@@ -221,7 +240,7 @@ class Delivery:
         if self._stopped or self._timer is None:
             return
         now_ms = self._clock_ms()
-        wait_seconds = self._backoff.seconds(job.tries)
+        wait_seconds = self._backoff.seconds(job.tries, urgent=job.urgent)
         if now_ms + wait_seconds * 1000 >= expires_at_ms:
             self._end(job, "expired", reason)
             return

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 
 
 class DevelopmentMailbox:
@@ -17,13 +17,13 @@ class DevelopmentMailbox:
     __slots__ = ("_mails",)
 
     def __init__(self, capacity: int = 500) -> None:
-        self._mails: deque[SignInMail | Callable[[], SignInMail | None]] = deque(maxlen=capacity)
+        self._mails: deque[Mail | Callable[[], Mail | None]] = deque(maxlen=capacity)
 
-    def keep(self, make: Callable[[], SignInMail | None]) -> None:
+    def keep(self, make: Callable[[], Mail | None]) -> None:
         """Keep what makes a mail; the oldest goes when the mailbox is full."""
         self._mails.append(make)
 
-    async def send(self, mail: SignInMail) -> None:
+    async def send(self, mail: Mail) -> None:
         """Keep a mail; the oldest goes when the mailbox is full."""
         self._mails.append(mail)
 
@@ -32,7 +32,7 @@ class DevelopmentMailbox:
 
     def newest(
         self, *, to: str | None = None, storefront: str | None = None, limit: int = 100
-    ) -> list[SignInMail]:
+    ) -> list[Mail]:
         """List mails, newest first.
 
         Args:
@@ -47,12 +47,12 @@ class DevelopmentMailbox:
         )
         return list(islice(wanted, limit))
 
-    def find(self, mail_id: str) -> SignInMail | None:
+    def find(self, mail_id: str) -> Mail | None:
         """Return the newest mail with this id, or None when it is not (or no longer) kept."""
         return next((mail for mail in self._made() if mail.id == mail_id), None)
 
-    def _made(self) -> Iterator[SignInMail]:
+    def _made(self) -> Iterator[Mail]:
         for kept in reversed(self._mails):
-            mail = kept if isinstance(kept, SignInMail) else kept()
+            mail = kept if isinstance(kept, Mail) else kept()
             if mail is not None:
                 yield mail

@@ -1,15 +1,17 @@
-"""What a sign-in mail is: one self-contained value, made at sending time and never stored.
+"""What a mail is: one self-contained value, made at sending time and never stored.
 
 A mail job in the outbox holds no secret. Whoever sends it derives code and link again and puts
-them in here, so a ``SignInMail`` lives for milliseconds (or as long as the development mailbox
-shows it). What it prints of itself holds no secret either: not in logs, not in a traceback.
+them in here, so a ``Mail`` lives for milliseconds (or as long as the development mailbox shows it).
+What it prints of itself holds no secret either: not in logs, not in a traceback.
 """
 
 import re
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
+
+from doorward.actors.records.orders import Status
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
 _CODE: Final = re.compile(r"[0-9]{6}")
@@ -20,8 +22,67 @@ _ORIGIN: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1
 _LINK_REST: Final = re.compile(r"/[!-~]*")
 
 
-class SignInMail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One mail to one mailbox, with a code, a link, or both.
+class SignIn(msgspec.Struct, frozen=True, kw_only=True, tag="sign-in", gc=False):
+    """A code, a link, or both.
+
+    Attributes:
+        code: Six ASCII digits, or None.
+        link: The landing page's whole address below the mail's ``origin``, or None.
+        minutes_left: What the mail says about how long they live.
+
+    Raises:
+        ValueError: The code has not the form above, or there is neither code nor link.
+    """
+
+    code: str | None
+    link: str | None
+    minutes_left: int
+
+    def __post_init__(self) -> None:
+        if self.code is not None and _CODE.fullmatch(self.code) is None:
+            raise _malformed("code")
+        if self.code is None and self.link is None:
+            raise _malformed("code and link")
+
+    # msgspec offers its own __rich_repr__, which would put every field into rich's tracebacks.
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("code", masked_secret(self.code)), ("link", masked_secret(self.link))]
+
+    def __repr__(self) -> str:
+        return _printed(self)
+
+
+class OrderNews(msgspec.Struct, frozen=True, kw_only=True, tag="order", gc=False):
+    """News of an order, for its buyer.
+
+    Attributes:
+        news: Its status changed, or the seller wrote (``remark``).
+        number: What the order is called; ``rendering`` neutralises it.
+        status: Where it stands.
+        link: The order page's whole address below the mail's ``origin``; a credential.
+    """
+
+    news: Literal["status", "remark"]
+    number: str
+    status: Status
+    link: str
+
+    @property
+    def code(self) -> None:
+        """There is no code in it."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("news", self.news), ("status", self.status), ("link", masked_secret(self.link))]
+
+    def __repr__(self) -> str:
+        return _printed(self)
+
+
+Content = SignIn | OrderNews
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One mail to one mailbox.
 
     Attributes:
         id: Names the mail in the outbox; the same over all tries.
@@ -30,16 +91,14 @@ class SignInMail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         display_name: The storefront's name as it was configured; ``rendering`` neutralises it.
         accent: The storefront's colour, ``#rrggbb``; anything else falls back to a neutral one.
         origin: The storefront's configured origin, lower case, no path; may hold a port.
-        code: Six ASCII digits, or None.
-        link: The landing page's whole address below ``origin``, or None.
-        expires_at_ms: When code and link die (store time): sending it later is pointless.
-        minutes_left: What the mail says about that.
+        locale: The language it is written in; English when it is not spoken here.
+        expires_at_ms: From when on sending it is pointless (store time).
         sent_at_ms: The mail's date (store time).
+        content: What it says.
 
     Raises:
-        ValueError: The id, origin, code or link has not the form above, the link leads elsewhere
-            than ``origin``, or there is neither code nor link. The message names the field and
-            never its value.
+        ValueError: The id or origin has not the form above, or the content's link leads elsewhere
+            than ``origin``. The message names the field and never its value.
 
     Source: OWASP Forgot Password Cheat Sheet, "URL Tokens" (links from a configured origin only).
     """
@@ -50,36 +109,38 @@ class SignInMail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     display_name: str
     accent: str
     origin: str
-    code: str | None
-    link: str | None
+    locale: str
     expires_at_ms: int
-    minutes_left: int
     sent_at_ms: int
+    content: Content
 
     def __post_init__(self) -> None:
         if _ID.fullmatch(self.id) is None:
             raise _malformed("id")
         if _ORIGIN.fullmatch(self.origin) is None:
             raise _malformed("origin")
-        if self.code is not None and _CODE.fullmatch(self.code) is None:
-            raise _malformed("code")
         if self.link is not None and not _is_below(self.link, self.origin):
             raise _malformed("link")
-        if self.code is None and self.link is None:
-            raise _malformed("code and link")
+
+    @property
+    def code(self) -> str | None:
+        """The code in it, if there is one."""
+        return self.content.code
+
+    @property
+    def link(self) -> str | None:
+        """The one link in it, if there is one."""
+        return self.content.link
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
-        return f"SignInMail({shown})"
+        return _printed(self)
 
-    # msgspec offers its own __rich_repr__, which would put every field into rich's tracebacks.
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [
             ("id", self.id),
             ("slug", self.slug),
             ("to", masked_address(self.to)),
-            ("code", masked_secret(self.code)),
-            ("link", masked_secret(self.link)),
+            ("content", self.content),
             ("expires_at_ms", self.expires_at_ms),
         ]
 
@@ -132,4 +193,9 @@ def _is_below(link: str, origin: str) -> bool:
 
 
 def _malformed(field: str) -> ValueError:
-    return ValueError(f"malformed sign-in mail: {field}")
+    return ValueError(f"malformed mail: {field}")
+
+
+def _printed(value: SignIn | OrderNews | Mail) -> str:
+    shown = ", ".join(f"{name}={part!r}" for name, part in value.__rich_repr__())
+    return f"{type(value).__name__}({shown})"

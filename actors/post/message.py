@@ -1,6 +1,7 @@
 """Turns a rendered mail into an RFC 5322 message for exactly one clean recipient."""
 
 import re
+from binascii import b2a_qp
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -9,7 +10,7 @@ from hashlib import sha256
 from typing import ClassVar, Final
 
 from doorward.actors.errors import DoorwardError
-from doorward.actors.post.mail import RenderedMail, SignInMail
+from doorward.actors.post.mail import Mail, RenderedMail
 from doorward.actors.post.names import shown_name
 
 # RFC 5322 §3.2.3 "atext" and dots. Two dots in a row are not RFC 5321's Dot-string, but mailboxes
@@ -30,8 +31,8 @@ class MessageRefused(DoorwardError):
     code: ClassVar[str] = "message_refused"
 
 
-def message(rendered: RenderedMail, mail: SignInMail, sender: str) -> EmailMessage:
-    """Build the message: text and HTML as alternatives, both 7 bit clean.
+def message(rendered: RenderedMail, mail: Mail, sender: str) -> bytes:
+    """Build the message's bytes: text and HTML as alternatives, both 7 bit clean.
 
     The ``Message-ID`` depends on storefront, mail id and the sender's domain alone: a try whose
     answer was lost and the next one are the same message to whoever receives both. Nothing here
@@ -62,12 +63,34 @@ def message(rendered: RenderedMail, mail: SignInMail, sender: str) -> EmailMessa
     # The library refuses line breaks in what it is given, not in what it decodes from that.
     if any("\r" in value or "\n" in value for value in built.values()):
         raise MessageRefused("a header holds a line break")
-    # Quoted-printable whatever the name holds: no line over 76 octets, no reliance on 8BITMIME.
-    built.set_content(rendered.text, cte="quoted-printable")
-    built.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    # Quoted-printable never yields "=_" (RFC 2045 §6.7), so the parts cannot hold the boundary.
-    built.set_boundary(f"=_{digest}")
-    return built
+    return built.as_bytes().removesuffix(b"\r\n") + _body(rendered, f"=_{digest}")
+
+
+def _body(rendered: RenderedMail, boundary: str) -> bytes:
+    """Write the MIME headers and the two parts.
+
+    By hand, because the library parses and folds headers that never change and encodes in Python:
+    with it a mail costs the event loop three times as long. Quoted-printable whatever the name
+    holds: no line over 76 octets, no reliance on 8BITMIME, and never "=_" (RFC 2045 §6.7), so that
+    no part can hold the boundary.
+    """
+    text, html = (
+        b2a_qp(f"{part}\n".replace("\n", "\r\n").encode(), istext=True).decode("ascii")
+        for part in (rendered.text, rendered.html)
+    )
+    return (
+        "MIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n\r\n'
+        f"--{boundary}\r\n{_PART.format(subtype='plain')}{text}\r\n"
+        f"--{boundary}\r\n{_PART.format(subtype='html')}{html}\r\n"
+        f"--{boundary}--\r\n"
+    ).encode("ascii")
+
+
+_PART: Final = (
+    'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+    "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+)
 
 
 def canonical_parts(address: str) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Turns a mail into its words: subject, text part, HTML part.
 
 Templates are compiled when this module is loaded and never looked at again; a rendering is string
-work of some tens of microseconds, so it may run in the event loop.
+work of some tens of microseconds, so it may run in the event loop. Every word comes from the
+catalogue of the mail's language (``locales``); templates and code hold none of their own.
 """
 
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
+from doorward.actors.locales import Catalogue, words
 from doorward.actors.post.colours import palette
-from doorward.actors.post.mail import RenderedMail, SignInMail, host_of
+from doorward.actors.post.mail import Mail, OrderNews, RenderedMail, SignIn, host_of
 from doorward.actors.post.names import shown_name
-from doorward.actors.post.wording import ENGLISH, Wording
+
+Words = dict[str, object]
 
 
 def _environment() -> Environment:
@@ -27,51 +30,115 @@ def _environment() -> Environment:
 
 
 _TEMPLATES: Final = _environment()
-_TEXT: Final[Template] = _TEMPLATES.get_template("sign_in.txt")
-_HTML: Final[Template] = _TEMPLATES.get_template("sign_in.html")
 
 
-def render(mail: SignInMail, wording: Wording = ENGLISH) -> RenderedMail:
-    """Write a mail in one language.
+def _pair(name: str) -> tuple[Template, Template]:
+    return _TEMPLATES.get_template(f"{name}.txt"), _TEMPLATES.get_template(f"{name}.html")
+
+
+# Loaded now although nothing uses them by name: else the first mail would wait for the disk.
+_SHARED: Final = [_TEMPLATES.get_template(name) for name in ("layout.html", "button.html")]
+_SIGN_IN: Final = _pair("sign_in")
+_ORDER: Final = _pair("order")
+
+
+def render(mail: Mail, said: Catalogue | None = None) -> RenderedMail:
+    """Write a mail, in its own language unless another catalogue is given.
 
     Returns:
-        Subject (one line, the code first), text and HTML. Where there is a code, the text's last
+        Subject (one line, a code first), text and HTML. Where there is a code, the text's last
         line is the origin-bound form ``@host #code``, which phones offer for filling in only on
         that host. The text ends without a line break.
 
     Source: WICG, "Origin-bound one-time codes delivered via SMS", the message format.
     """
-    words = _words(mail, wording)
-    return RenderedMail(subject(mail, wording), _TEXT.render(words), _HTML.render(words))
+    said = said or words(mail.locale)
+    title = subject(mail, said)
+    (text, html), particular = _particular(mail, said)
+    parts = _frame(mail, said, title) | particular
+    return RenderedMail(title, text.render(parts), html.render(parts))
 
 
-def subject(mail: SignInMail, wording: Wording = ENGLISH) -> str:
+def subject(mail: Mail, said: Catalogue | None = None) -> str:
     """Write the subject alone; cheap enough for lists."""
-    name = shown_name(mail.display_name, mail.slug)
+    said = said or words(mail.locale)
+    name = _name(mail)
+    if isinstance(mail.content, OrderNews):
+        news = mail.content
+        status = said[f"orders.status.{news.status}"]
+        number = _number(mail, news)
+        return said.say(f"mails.order.{news.news}_subject", number=number, status=status, name=name)
     if mail.code is None:
-        return wording.link_subject.format(name=name)
-    return wording.code_subject.format(code=mail.code, name=name)
+        return said.say("mails.sign_in.link_subject", name=name)
+    return said.say("mails.sign_in.code_subject", code=mail.code, name=name)
 
 
-def _words(mail: SignInMail, wording: Wording) -> dict[str, object]:
-    name = shown_name(mail.display_name, mail.slug)
-    host = host_of(mail.origin)
-    minutes = wording.minutes(mail.minutes_left)
-    coded = mail.code is not None
+def _particular(mail: Mail, said: Catalogue) -> tuple[tuple[Template, Template], Words]:
+    if isinstance(mail.content, OrderNews):
+        return _ORDER, _order(mail, mail.content, said)
+    return _SIGN_IN, _sign_in(mail, mail.content, said)
+
+
+def _frame(mail: Mail, said: Catalogue, title: str) -> Words:
     return {
-        "wording": wording,
+        "language": said.locale,
+        "direction": said.direction,
         "colours": palette(mail.accent),
-        "name": name,
-        "host": host,
-        "code": mail.code,
+        "name": _name(mail),
+        "title": title,
         "link": mail.link,
-        "title": subject(mail, wording),
-        "preview": (wording.code_preview if coded else wording.link_preview).format(
-            code=mail.code, minutes=minutes
-        ),
-        "heading": wording.code_heading if coded else wording.link_heading,
-        "code_use": wording.code_use.format(host=host, minutes=minutes),
-        "code_guard": wording.code_guard.format(name=name),
-        "link_use": (wording.link_instead if coded else wording.link_use).format(minutes=minutes),
-        "why": wording.why.format(name=name),
+        "link_plain": said["mails.link_plain"],
     }
+
+
+def _sign_in(mail: Mail, content: SignIn, said: Catalogue) -> Words:
+    name, host = _name(mail), host_of(mail.origin)
+    minutes = said.minutes(content.minutes_left)
+    coded = content.code is not None
+    sort, link_use = ("code", "link_instead") if coded else ("link", "link_use")
+    return {
+        "host": host,
+        "code": content.code,
+        "preview": said.say(f"mails.sign_in.{sort}_preview", code=content.code, minutes=minutes),
+        "heading": said[f"mails.sign_in.{sort}_heading"],
+        "code_use": said.say("mails.sign_in.code_use", host=host, minutes=minutes),
+        "code_guard": said.say("mails.sign_in.code_guard", name=name),
+        "link_use": said.say(f"mails.sign_in.{link_use}", minutes=minutes),
+        "link_button": said["mails.sign_in.link_button"],
+        "guard": said["mails.sign_in.ignore"],
+        "why": said.say("mails.sign_in.why", name=name),
+    }
+
+
+def _order(mail: Mail, content: OrderNews, said: Catalogue) -> Words:
+    name, number = _name(mail), _number(mail, content)
+    if content.news == "status":
+        heading = said[f"mails.order.status_heading.{content.status}"]
+        text = said[f"orders.next.{content.status}"]
+        preview = said.say("mails.order.status_preview", heading=heading, next=text)
+    else:
+        heading = said["mails.order.remark_heading"]
+        text = said.say("mails.order.remark_text", name=name)
+        preview = said.say("mails.order.remark_preview", name=name, number=number)
+    return {
+        "heading": heading,
+        "text": text,
+        "preview": preview,
+        "number_label": said["mails.order.number_label"],
+        "number": number,
+        "status_label": said["mails.order.status_label"],
+        "status": said[f"orders.status.{content.status}"],
+        "link_button": said["mails.order.button"],
+        "link_text": said["mails.order.link_text"],
+        "guard": said["mails.order.guard"],
+        "why": said.say("mails.order.why", name=name),
+    }
+
+
+def _name(mail: Mail) -> str:
+    return shown_name(mail.display_name, mail.slug)
+
+
+def _number(mail: Mail, news: OrderNews) -> str:
+    # Chosen by whoever writes orders, so it is hostile text as a name is.
+    return shown_name(news.number, mail.slug)

@@ -21,7 +21,7 @@ from typing import Final
 import aiosmtplib
 import msgspec
 
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.message import MessageRefused, clean_parts, message
 from doorward.actors.post.rendering import render
 from doorward.actors.post.smtp_server import SmtpServer, parse
@@ -86,7 +86,7 @@ class SmtpTransport:
         self._turns = asyncio.Semaphore(connections)
         self._shelf: list[_Session] = []
 
-    async def send(self, mail: SignInMail) -> None:
+    async def send(self, mail: Mail) -> None:
         """Render a mail and hand it to the server.
 
         Raises:
@@ -96,7 +96,7 @@ class SmtpTransport:
             Undeliverable: A reply 5xx to the mail, or an address that is not canonical.
         """
         try:
-            content = message(render(mail), mail, self._sender).as_bytes()
+            content = message(render(mail), mail, self._sender)
         except MessageRefused as refused:
             raise Undeliverable(str(refused)) from None
         async with self._turns:

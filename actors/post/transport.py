@@ -3,7 +3,7 @@
 from typing import ClassVar, Protocol
 
 from doorward.actors.errors import DoorwardError
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 
 
 class Retryable(DoorwardError):
@@ -37,7 +37,7 @@ class Undeliverable(DoorwardError):
 class Transport(Protocol):
     """Carries one mail at a time; may be called concurrently."""
 
-    async def send(self, mail: SignInMail) -> None:
+    async def send(self, mail: Mail) -> None:
         """Hand one mail on; returning means that somebody else is responsible for it now.
 
         Raises:

@@ -1,14 +1,60 @@
-"""Mails that wait to be sent, and those a sandbox storefront keeps."""
+"""Mails that wait to be sent, and those a sandbox storefront keeps.
 
-from typing import ClassVar
+A job is an envelope, the same for every mail, around a *letter*: what is particular to it. A new
+sort of mail is a new letter, and everything between the desk and the mailbox stays as it is.
+"""
+
+from typing import ClassVar, Literal
 
 import msgspec
 
+from doorward.actors.records.orders import Status
 from doorward.actors.records.record import Record
 
 
+class SignInLetter(msgspec.Struct, frozen=True, array_like=True, tag="sign-in", gc=False):
+    """A code, a link, or both; derived from the challenge when the mail goes.
+
+    ``landing`` is the path of the page that a link leads to.
+    """
+
+    urgent: ClassVar[bool] = True
+
+    landing: str
+    challenge_id: bytes
+    key_id: str
+    has_code: bool
+    has_link: bool
+
+
+class OrderLetter(msgspec.Struct, frozen=True, array_like=True, tag="order", gc=False):
+    """News of an order: its ``status`` changed, or the seller wrote (``remark``).
+
+    The link to its page is derived from the order's id and ``access_version`` when the mail goes.
+    """
+
+    urgent: ClassVar[bool] = False
+
+    news: Literal["status", "remark"]
+    order_id: str
+    number: str
+    status: Status
+    access_key_id: str
+    access_version: int
+
+
+Letter = SignInLetter | OrderLetter
+
+
 class MailJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A mail to be sent, without its secrets: those are derived from the challenge when it goes."""
+    """A mail to be sent, without its secrets: those are derived when it goes.
+
+    ``life`` names the storefront's life, for key derivation. ``locale`` is the language it is
+    written in, ``origin`` where its links lead. After ``expires_at_ms`` (store time) it is
+    pointless to send.
+    """
+
+    version: ClassVar[int] = 2
 
     id: str
     slug: str
@@ -17,19 +63,17 @@ class MailJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
     display_name: str
     accent: str | None
     origin: str
-    landing: str
-    challenge_id: bytes
-    key_id: str
-    has_code: bool
-    has_link: bool
+    locale: str
     sent_at_ms: int
     expires_at_ms: int
+    letter: Letter
 
 
 class MailPage(Record, frozen=True, array_like=True):
     """Captured mail of a sandbox storefront, a page of it."""
 
     kind: ClassVar[str] = "mail-page"
+    version: ClassVar[int] = 2
 
     jobs: tuple[MailJob, ...] = ()
 
@@ -42,3 +86,11 @@ class MailPages(Record, frozen=True, array_like=True):
     first: int = 0
     end: int = 0
     count: int = 0
+
+
+class SellerMail(Record, frozen=True, array_like=True):
+    """Until when the seller's next messages about an order are mailed no more; by order id."""
+
+    kind: ClassVar[str] = "seller-mail"
+
+    until_ms: int

@@ -5,8 +5,8 @@ decided together lies together: one ``Email`` record holds the challenge, the wi
 ledger of an email, so that a request for a never-seen email costs one missed key and one write.
 
 At rest a record is one version byte and a MessagePack array. Fields may be appended with a default
-without a new version (a shorter array still decodes); any other change raises ``VERSION`` and adds
-an upgrade. A record from a newer Doorward is refused, never guessed at.
+without a new version (a shorter array still decodes); any other change raises that record's
+``version`` and adds an upgrade. A record from a newer Doorward is refused, never guessed at.
 """
 
 from typing import ClassVar, TypeVar
@@ -15,9 +15,10 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The common shape: a ``kind`` on the class, values in the fields."""
+    """The common shape: ``kind`` and ``version`` on the class, values in the fields."""
 
     kind: ClassVar[str] = ""
+    version: ClassVar[int] = 1
 
 
 R = TypeVar("R", bound=Record)

@@ -5,6 +5,7 @@ from typing import ClassVar
 import msgspec
 
 from doorward.actors.records.record import Record
+from doorward.actors.windows import EMPTY, Window
 
 
 class BankAccount(msgspec.Struct, frozen=True, array_like=True, rename="camel", gc=False):
@@ -35,6 +36,7 @@ class Storefront(Record, frozen=True, array_like=True):
 
     ``birth`` is random per creation and part of every derived key: a slug that is deleted and used
     again shares no secret with its former life. ``policy`` holds the overrides as canonical JSON.
+    ``locale`` is the language of its pages and mails; ``auto`` is each reader's own.
     """
 
     kind: ClassVar[str] = "storefront"
@@ -55,6 +57,7 @@ class Storefront(Record, frozen=True, array_like=True):
     sandbox: bool = False
     clock_ahead_ms: int = 0
     erasing: bool = False
+    locale: str = "auto"
 
     def life(self, slug: str) -> str:
         """Name this life of the slug, for key derivation."""
@@ -86,3 +89,11 @@ class KeyOwner(Record, frozen=True, array_like=True):
     kind: ClassVar[str] = "key-owner"
 
     slug: str
+
+
+class KeyTraffic(Record, frozen=True, array_like=True):
+    """Calls made with one API key, refused ones too; its record is named by the key's id."""
+
+    kind: ClassVar[str] = "key-traffic"
+
+    calls: Window = EMPTY

@@ -10,10 +10,10 @@ import click
 
 from doorward.config.settings import Settings
 from doorward.http.cli.server_options import KEY_VARIABLE, origin_of
+from doorward.http.demo_orders import EMAIL
 from doorward.http.serving import Opened
 
 _PORTAL: Final = "/api/v1/client-auth"
-_EXAMPLE_EMAIL: Final = "you@example.com"
 
 
 def print_banner(opened: Opened, settings: Settings) -> None:
@@ -32,6 +32,9 @@ def _lines(opened: Opened, settings: Settings) -> Iterator[tuple[str, str]]:
     yield "Portal API", f"{settings.server.public_url or origin}{_PORTAL}"
     if opened.demo_slug:
         yield "Demo storefront", opened.demo_slug
+        shown = settings.server.public_url or origin
+        yield "Demo portal", f"{shown}/s/{opened.demo_slug}/account/sign-in"
+        yield "Demo buyer", EMAIL
     if opened.mailbox_url:
         yield "Mailbox", opened.mailbox_url
     path = opened.operator_key_path
@@ -42,8 +45,8 @@ def _lines(opened: Opened, settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _next_steps(opened: Opened, origin: str) -> Iterator[str]:
     if opened.demo_slug:
-        body = json.dumps({"storefrontSlug": opened.demo_slug, "email": _EXAMPLE_EMAIL})
-        yield "Ask for a sign-in code:"
+        body = json.dumps({"storefrontSlug": opened.demo_slug, "email": EMAIL})
+        yield f"Sign in to the demo portal as {EMAIL}, or ask for a code by hand:"
         yield "  " + _command(
             *("curl", f"{origin}{_PORTAL}/request-otp"),
             *("-H", "Content-Type: application/json", "-d", body),

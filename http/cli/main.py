@@ -3,6 +3,7 @@
 import click
 
 from doorward.http.cli.examples import examples
+from doorward.http.cli.imports import import_
 from doorward.http.cli.keys import key
 from doorward.http.cli.serve import serve
 from doorward.http.cli.settings import settings
@@ -15,6 +16,7 @@ from doorward.http.cli.storefronts import storefront
         "doorward serve",
         'doorward storefront add kopi-senja --name "Kopi Senja" --published',
         'doorward key add kopi-senja --kind secret --name "Order service" --scope orders:write',
+        "doorward import orders orders.jsonl --storefront kopi-senja",
     ),
 )
 @click.version_option(package_name="doorward", message="%(prog)s %(version)s")
@@ -28,5 +30,5 @@ def main() -> None:
     """
 
 
-for command in (serve, storefront, key, settings):
+for command in (serve, storefront, key, import_, settings):
     main.add_command(command)

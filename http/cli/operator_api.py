@@ -94,7 +94,7 @@ class OperatorApi:
         try:
             return msgspec.convert(self._call("GET", path), Page)
         except msgspec.ValidationError:
-            raise self._foreign("a list") from None
+            raise self.foreign("a list") from None
 
     def put(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         """Write; see ``_call`` for what is raised."""
@@ -126,18 +126,19 @@ class OperatorApi:
             Failed: It cannot be reached, or does not answer as Doorward does.
         """
         try:
-            with closing(self._connection(method)) as connection:
+            with closing(self.connection(method)) as connection:
                 connection.request(method, PREFIX + path, *self._content(body))
                 answer = connection.getresponse()
                 content = answer.read(_ANSWER_BYTES)
         except (OSError, http.client.HTTPException) as error:
-            raise self._unreached(error, method) from None
-        members = _object(content) if content else {}
+            raise self.unreached(error, method) from None
+        members = object_in(content)
         if 200 <= answer.status < 300 and members is not None:  # noqa: PLR2004 - RFC 9110 §15.3
             return members
-        raise self._refusal(answer, members, method)
+        raise self.refusal(answer, members, method)
 
-    def _connection(self, method: str) -> http.client.HTTPConnection:
+    def connection(self, method: str) -> http.client.HTTPConnection:
+        """Make a connection for calls of this method; nothing is sent yet."""
         parts = urlsplit(self.origin)
         seconds = _ERASE_SECONDS if method == "DELETE" else _ANSWER_SECONDS
         host = parts.hostname or ""
@@ -146,13 +147,18 @@ class OperatorApi:
             return http.client.HTTPSConnection(host, parts.port, timeout=seconds, context=context)
         return http.client.HTTPConnection(host, parts.port, timeout=seconds)
 
-    def _content(self, body: Mapping[str, object] | None) -> tuple[bytes | None, dict[str, str]]:
-        headers = {"Authorization": f"Bearer {self._key.value}", "Accept": "application/json"}
-        if body is None:
-            return None, headers
-        return msgspec.json.encode(body), headers | {"Content-Type": "application/json"}
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that every call carries; the key is among them."""
+        return {"Authorization": f"Bearer {self._key.value}", "Accept": "application/json"}
 
-    def _unreached(self, error: Exception, method: str) -> Failed:
+    def _content(self, body: Mapping[str, object] | None) -> tuple[bytes | None, dict[str, str]]:
+        if body is None:
+            return None, self.headers
+        return msgspec.json.encode(body), self.headers | {"Content-Type": "application/json"}
+
+    def unreached(self, error: Exception, method: str) -> Failed:
+        """Say why a call has no answer."""
         if isinstance(error, ssl.SSLCertVerificationError):
             return Failed(
                 f"The certificate of {self.origin} does not prove that it is this server "
@@ -166,9 +172,10 @@ class OperatorApi:
             "`doorward serve`, or say where it is with --url."
         )
 
-    def _refusal(
+    def refusal(
         self, answer: http.client.HTTPResponse, members: dict[str, Any] | None, method: str
     ) -> Failed:
+        """Say what an answer that is no success means."""
         status, said = answer.status, (members or {}).get("message")
         if status in _REDIRECTS:
             target = answer.headers.get("Location", "elsewhere")
@@ -177,7 +184,7 @@ class OperatorApi:
                 "would go along: name the server itself with --url."
             )
         if not isinstance(said, str):
-            return self._foreign(str(status))
+            return self.foreign(str(status))
         if status == http.HTTPStatus.UNAUTHORIZED:
             return Refused(
                 f"{self.origin} refuses the operator key from {self._key.found_in}: it is not "
@@ -193,7 +200,8 @@ class OperatorApi:
         param = (members or {}).get("param")
         return Refused(said, status, param if isinstance(param, str) else _first_word(said))
 
-    def _foreign(self, answer: str) -> Failed:
+    def foreign(self, answer: str) -> Failed:
+        """Say that an answer is no Doorward's."""
         return Failed(f"{self.origin} answers {answer}, but not as a Doorward server does.")
 
 
@@ -207,7 +215,10 @@ def _first_word(said: str) -> str:
     return said.partition(" ")[0]
 
 
-def _object(content: bytes) -> dict[str, Any] | None:
+def object_in(content: bytes) -> dict[str, Any] | None:
+    """Read an answer's object; an empty one where there is no body, None where it is no object."""
+    if not content:
+        return {}
     try:
         return msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.MsgspecError:

@@ -43,10 +43,10 @@ async def collect(
         async with asyncio.timeout(seconds_max):
             return await _drain(content, bytes_max)
     except TimeoutError:
-        _give_up(request)
+        give_up(request)
         raise RequestTimeout("The body did not arrive in time") from None
     except (web.RequestPayloadError, OSError):
-        _give_up(request)
+        give_up(request)
         raise BrokenBody("The body is not framed correctly or not complete") from None
 
 
@@ -59,7 +59,8 @@ async def _drain(content: StreamReader, bytes_max: int) -> bytes:
     return bytes(taken)
 
 
-def _give_up(request: web.BaseRequest) -> None:
+def give_up(request: web.BaseRequest) -> None:
+    """Let the answer be the last of its connection, without waiting for the rest of the body."""
     # Nothing of this connection is read any more, and aiohttp does not wait for the rest of the
     # body before it closes: the answer goes out and the connection with it.
     request.protocol.close()

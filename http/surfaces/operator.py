@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from doorward.actors.locales import AUTO
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.operator import (
     AddKey,
@@ -26,6 +27,7 @@ from doorward.actors.partitions import is_slug
 from doorward.actors.records.storefronts import BankAccount, Payment
 from doorward.http import timestamps
 from doorward.http.calls import Call, Malformed
+from doorward.http.downloads import Download
 from doorward.http.replies import KEY_REQUIRED, Failure, Reply
 from doorward.http.surface import Handler, Surface
 from doorward.http.system import System
@@ -74,6 +76,7 @@ class StorefrontBody(msgspec.Struct, rename="camel"):
     branding: BrandingBody | None = None
     policy: dict[str, Any] | None = None
     sandbox: bool | None = None
+    locale: str = AUTO
 
 
 class KeyBody(msgspec.Struct, rename="camel"):
@@ -89,7 +92,7 @@ def guarded(operator_key: str) -> Callable[[Handler], Handler]:
     expected = operator_key.encode()
 
     def guard(handler: Handler) -> Handler:
-        async def checked(call: Call, system: System) -> Reply | Failure:
+        async def checked(call: Call, system: System) -> Reply | Failure | Download:
             if not hmac.compare_digest(bearer(call).encode(), expected):
                 return KEY_REQUIRED
             return await handler(call, system)
@@ -227,6 +230,7 @@ def _document(body: StorefrontBody) -> StorefrontDocument:
         logo_url=branding.logo_url,
         policy=msgspec.json.encode(body.policy or {}),
         sandbox=body.sandbox,
+        locale=body.locale,
     )
 
 
@@ -255,6 +259,7 @@ def _storefront(view: StorefrontView) -> dict[str, Any]:
         "branding": {"accent": document.accent, "logoUrl": document.logo_url},
         "policy": msgspec.json.decode(document.policy),
         "sandbox": bool(document.sandbox),
+        "locale": document.locale,
         "createdAt": timestamps.iso(view.created_at_ms),
         "updatedAt": timestamps.iso(view.updated_at_ms),
     }

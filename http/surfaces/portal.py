@@ -9,7 +9,9 @@ from doorward.actors import tokens
 from doorward.actors.emails import NotAnEmail, canonical
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.refusals import (
+    Conflict,
     Invalid,
+    InvalidTransition,
     KeyRefused,
     NotFound,
     OriginRefused,
@@ -100,7 +102,7 @@ PORTAL: Final = Portal()
 async def request_otp(call: Call, system: System) -> Reply | Failure:
     """Mail a code; the answer is the same for every well-formed email."""
     body = await call.body(CodeRequest)
-    slug = _slug(call, body.storefront_slug)
+    slug = slug_of(call, body.storefront_slug)
     email = _email(body.email)
     if isinstance(slug, Failure):
         return slug
@@ -122,7 +124,7 @@ async def request_otp(call: Call, system: System) -> Reply | Failure:
 async def verify_otp(call: Call, system: System) -> Reply | Failure:
     """Sign in with a code."""
     body = await call.body(CodeProof)
-    slug = _slug(call, body.storefront_slug)
+    slug = slug_of(call, body.storefront_slug)
     email = _email(body.email)
     if isinstance(slug, Failure):
         return slug
@@ -144,7 +146,7 @@ async def verify_otp(call: Call, system: System) -> Reply | Failure:
 async def verify_link(call: Call, system: System) -> Reply | Failure:
     """Sign in with a mailed link's token."""
     body = await call.body(LinkProof)
-    slug = _slug(call, body.storefront_slug)
+    slug = slug_of(call, body.storefront_slug)
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
@@ -161,7 +163,7 @@ async def verify_link(call: Call, system: System) -> Reply | Failure:
 
 async def me(call: Call, system: System) -> Reply | Failure:
     """Tell who is signed in; never 401."""
-    slug = _slug(call, None)
+    slug = slug_of(call, None)
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
@@ -169,7 +171,7 @@ async def me(call: Call, system: System) -> Reply | Failure:
     )
     if isinstance(outcome, Me):
         customer = outcome.customer
-        client = _client(customer) if customer is not None else None
+        client = client_view(customer) if customer is not None else None
         return Reply(200, {"authenticated": customer is not None, "client": client})
     return refused(outcome)
 
@@ -177,7 +179,7 @@ async def me(call: Call, system: System) -> Reply | Failure:
 async def update_me(call: Call, system: System) -> Reply | Failure:
     """Change one's own name or phone."""
     body = await call.body(Profile)
-    slug = _slug(call, body.storefront_slug)
+    slug = slug_of(call, body.storefront_slug)
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
@@ -190,14 +192,14 @@ async def update_me(call: Call, system: System) -> Reply | Failure:
         ),
     )
     if isinstance(outcome, Me) and outcome.customer is not None:
-        return Reply(200, {"client": _client(outcome.customer)})
+        return Reply(200, {"client": client_view(outcome.customer)})
     return refused(outcome)
 
 
 async def sign_out(call: Call, system: System) -> Reply | Failure:
     """End the session; ending none is fine."""
     body = await call.body(JustSlug)
-    slug = _slug(call, body.storefront_slug)
+    slug = slug_of(call, body.storefront_slug)
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
@@ -229,6 +231,9 @@ def refused(outcome: Outcome) -> Failure:
         return Failure(401, "INVALID_CODE", message, headers=limit_headers(outcome.standing))
     if isinstance(outcome, Invalid):
         return Failure(400, "VALIDATION_ERROR", f"{outcome.name} {outcome.rule}.", outcome.name)
+    if isinstance(outcome, Conflict | InvalidTransition):
+        code = "CONFLICT" if isinstance(outcome, Conflict) else "INVALID_TRANSITION"
+        return Failure(409, code, f"{outcome.reason[:1].upper()}{outcome.reason[1:]}.")
     said = _SAID.get(type(outcome))
     if said is not None:
         return said
@@ -240,7 +245,7 @@ def _signed_in(slug: str, outcome: Outcome) -> Reply | Failure:
         return refused(outcome)
     return Reply(
         200,
-        {"client": _client(outcome.customer)},
+        {"client": client_view(outcome.customer)},
         limit_headers(outcome.standing),
         sign_in_cookies(slug, outcome),
     )
@@ -266,7 +271,7 @@ def sign_in_cookies(slug: str, outcome: SignedIn) -> tuple[str, ...]:
     return session, device
 
 
-def _slug(call: Call, in_body: str | None) -> str | Failure:
+def slug_of(call: Call, in_body: str | None) -> str | Failure:
     """Tell the storefront: from body or query, else from the one portal cookie there is."""
     in_query = call.query("storefrontSlug")
     named = {slug for slug in (in_body, in_query) if slug is not None}
@@ -299,7 +304,8 @@ def _cookie(name: str, secure: bool) -> str:  # noqa: FBT001 - part of the name,
     return f"__Host-{name}" if secure else name
 
 
-def _client(customer: CustomerView) -> dict[str, str | None]:
+def client_view(customer: CustomerView) -> dict[str, str | None]:
+    """Show a customer as ``client`` (contract §2)."""
     return {
         "id": customer.id,
         "email": customer.email,

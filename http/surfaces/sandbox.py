@@ -1,29 +1,25 @@
 """The merchant surface's sandbox calls: captured mail, a clock of one's own (contract §6)."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
-from doorward.actors import tokens
 from doorward.actors.emails import NotAnEmail, canonical
 from doorward.actors.messages.envelope import Outcome
-from doorward.actors.messages.operator import FindKey, KeyFound
-from doorward.actors.messages.refusals import Deleted, Invalid, KeyRefused, NotFound
+from doorward.actors.messages.refusals import Deleted, NotFound
 from doorward.actors.messages.sandbox import AdvanceClock, ClearMail, ClockNow, MailList, ReadMail
-from doorward.actors.partitions import shard_of_key, shared_name
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.rendering import render
 from doorward.http import timestamps
 from doorward.http.calls import Call, Malformed
-from doorward.http.replies import KEY_REQUIRED, Failure, Reply
-from doorward.http.surface import Handler, Surface
-from doorward.http.surfaces.operator import bearer, limit_of
-from doorward.http.system import System
+from doorward.http.replies import Failure, Reply
+from doorward.http.surface import Handler
+from doorward.http.surfaces.merchant_keys import Holder, keyed, refused
+from doorward.http.surfaces.operator import limit_of
 
 PREFIX: Final = "/api/v1/merchant/sandbox"
 MAIL_PAGE: Final = 100
 MAIL_PAGE_MAX: Final = 500
-MERCHANT: Final = Surface()
 _YEARS_SECONDS: Final = 10 * 366 * 86_400
 
 
@@ -33,69 +29,38 @@ class ClockBody(msgspec.Struct, rename="camel"):
     advance_seconds: int
 
 
-class _Holder(NamedTuple):
-    """Whose secret key was sent, and its digest: the storefront itself says whether it is live."""
-
-    slug: str
-    key_digest: str
-
-
-async def read_mail(call: Call, system: System) -> Reply | Failure:
+async def read_mail(call: Call, holder: Holder) -> Reply | Failure:
     """Read captured mail, oldest first."""
-    holder = await _holder(call, system)
-    if holder is None:
-        return KEY_REQUIRED
     limit = limit_of(call, usual=MAIL_PAGE, at_most=MAIL_PAGE_MAX)
     message = ReadMail(key_digest=holder.key_digest, to=_to(call), after=_after(call), limit=limit)
-    outcome = await system.ask(holder.slug, message)
+    outcome = await holder.ask(message)
     if isinstance(outcome, MailList):
         return Reply(200, {"items": [_item(mail) for mail in outcome.items]})
     return _refused(outcome)
 
 
-async def clear_mail(call: Call, system: System) -> Reply | Failure:
+async def clear_mail(_call: Call, holder: Holder) -> Reply | Failure:
     """Forget captured mail."""
-    holder = await _holder(call, system)
-    if holder is None:
-        return KEY_REQUIRED
-    outcome = await system.ask(holder.slug, ClearMail(key_digest=holder.key_digest))
+    outcome = await holder.ask(ClearMail(key_digest=holder.key_digest))
     return Reply(204, None) if isinstance(outcome, Deleted) else _refused(outcome)
 
 
-async def advance_clock(call: Call, system: System) -> Reply | Failure:
+async def advance_clock(call: Call, holder: Holder) -> Reply | Failure:
     """Move the storefront's clock forward."""
-    holder = await _holder(call, system)
-    if holder is None:
-        return KEY_REQUIRED
     body = await call.body(ClockBody)
     if not 0 <= body.advance_seconds <= _YEARS_SECONDS:
         raise Malformed("advanceSeconds", "must be 0 or more, ten years in all at most")
     message = AdvanceClock(key_digest=holder.key_digest, advance_ms=body.advance_seconds * 1000)
-    outcome = await system.ask(holder.slug, message)
+    outcome = await holder.ask(message)
     if isinstance(outcome, ClockNow):
         return Reply(200, {"now": timestamps.iso(outcome.now_ms)})
     return _refused(outcome)
 
 
-async def _holder(call: Call, system: System) -> _Holder | None:
-    """Find whose key it is, before anything else of the request is looked at."""
-    key = bearer(call)
-    partition = shard_of_key(key)
-    if partition is None or not key.startswith("sk_"):
-        return None
-    digest = tokens.digest(key)
-    owner = await system.ask(shared_name(partition), FindKey(key_digest=digest))
-    return _Holder(owner.slug, digest) if isinstance(owner, KeyFound) else None
-
-
 def _refused(outcome: Outcome) -> Failure:
-    if isinstance(outcome, KeyRefused):
-        return KEY_REQUIRED
     if isinstance(outcome, NotFound):
         return Failure(404, "NOT_FOUND", "Only sandbox storefronts have this.")
-    if isinstance(outcome, Invalid):
-        return Failure(400, "VALIDATION_ERROR", f"{outcome.name} {outcome.rule}.", outcome.name)
-    raise TypeError(type(outcome).__name__)
+    return refused(outcome)
 
 
 def _to(call: Call) -> str | None:
@@ -113,7 +78,7 @@ def _after(call: Call) -> str | None:
     return after
 
 
-def _item(mail: SignInMail) -> dict[str, Any]:
+def _item(mail: Mail) -> dict[str, Any]:
     rendered = render(mail)
     return {
         "id": mail.id,
@@ -128,7 +93,7 @@ def _item(mail: SignInMail) -> dict[str, Any]:
 
 
 ROUTES: Final[tuple[tuple[str, str, Handler], ...]] = (
-    ("GET", f"{PREFIX}/mail", read_mail),
-    ("DELETE", f"{PREFIX}/mail", clear_mail),
-    ("POST", f"{PREFIX}/clock", advance_clock),
+    ("GET", f"{PREFIX}/mail", keyed(read_mail)),
+    ("DELETE", f"{PREFIX}/mail", keyed(clear_mail)),
+    ("POST", f"{PREFIX}/clock", keyed(advance_clock)),
 )

@@ -9,7 +9,7 @@ from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.operator import PutStorefront, StorefrontDocument
 from doorward.actors.opening import opened
 from doorward.actors.partitions import partition_of, record_prefix, shared_prefix
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.records.record import Record
 from doorward.actors.storefront import decide
 from doorward.actors.turns import Place, Turn
@@ -38,7 +38,7 @@ class DeskWorld:
         self._random = random.Random(seed)
         self.place = Place(Keyring([bytes(32)]), public_url="https://door.example")
         self.now_ms = START_MS
-        self.mails: list[SignInMail] = []
+        self.mails: list[Mail] = []
 
     def open(self, slug: str, policy: bytes = b"{}") -> None:
         document = StorefrontDocument(display_name=slug.title(), published=True, policy=policy)

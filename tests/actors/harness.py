@@ -28,7 +28,7 @@ from doorward.actors.messages.sign_in import (
 )
 from doorward.actors.opening import opened
 from doorward.actors.ownership import Ownership, Partition
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.records.mail import MailJob
 from doorward.actors.turns import Place
 from tests.actors.simulation.model_journal import ModelJournal
@@ -217,7 +217,7 @@ class World:
         """Ask who is signed in."""
         return await self.ask(slug, ReadMe(caller=CALLER, session=cookie(secret)))
 
-    def mails(self, slug: str = "alpha", email: str = EMAIL) -> list[SignInMail]:
+    def mails(self, slug: str = "alpha", email: str = EMAIL) -> list[Mail]:
         """Read all mails to somebody, oldest first."""
         found = [
             opened(job, self.site.keyring, at_ms=job.sent_at_ms)
@@ -226,7 +226,7 @@ class World:
         ]
         return [mail for mail in found if mail is not None]
 
-    def mail(self, slug: str = "alpha", email: str = EMAIL) -> SignInMail:
+    def mail(self, slug: str = "alpha", email: str = EMAIL) -> Mail:
         """Read the newest mail to somebody."""
         return self.mails(slug, email)[-1]
 

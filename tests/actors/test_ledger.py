@@ -4,7 +4,7 @@ from doorward.actors.errors import RecordUnreadable
 from doorward.actors.ledger import Ledger, Miss, Write
 from doorward.actors.memory import Memory
 from doorward.actors.partitions import record_prefix, shared_prefix
-from doorward.actors.records.mail import MailJob
+from doorward.actors.records.mail import MailJob, SignInLetter
 from doorward.actors.records.sign_in import Address, Session, Traffic
 from doorward.actors.records.storefronts import KeyOwner
 
@@ -152,11 +152,8 @@ def a_job() -> MailJob:
         display_name="Alpha",
         accent=None,
         origin="https://alpha.example",
-        landing="/",
-        challenge_id=b"1",
-        key_id="1",
-        has_code=True,
-        has_link=False,
+        locale="en",
         sent_at_ms=1,
         expires_at_ms=2,
+        letter=SignInLetter("/", b"1", "1", has_code=True, has_link=False),
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from doorward.actors.messages.envelope import Caller, Outcome, Request
 from doorward.actors.messages.operator import KeyMade, KeyView, StorefrontDocument, StorefrontView
 from doorward.actors.messages.sign_in import CustomerView, SignedIn, SignInRefused, UpdateMe
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail, OrderNews, SignIn
 from doorward.actors.records.storefronts import Payment
 from doorward.actors.storefront import decide
 from doorward.actors.windows import Rule, Standing
@@ -26,20 +26,26 @@ def ours(kinds: list[type[Any]]) -> list[type[Any]]:
 
 
 MAILS = st.builds(
-    SignInMail,
+    Mail,
     id=st.from_regex(r"[A-Za-z0-9]{1,20}", fullmatch=True),
     slug=st.just("alpha"),
     to=st.text(),
     display_name=st.text(),
     accent=st.text(),
     origin=st.just("https://alpha.example"),
-    code=st.from_regex(r"[0-9]{6}", fullmatch=True),
-    link=st.just("https://alpha.example/x?token=1"),
+    locale=st.sampled_from(["en", "id"]),
     expires_at_ms=st.integers(0, 2**53),
-    minutes_left=st.integers(0, 10),
     sent_at_ms=st.integers(0, 2**53),
+    content=st.one_of(
+        st.builds(
+            SignIn,
+            code=st.from_regex(r"[0-9]{6}", fullmatch=True),
+            link=st.just("https://alpha.example/x?token=1"),
+        ),
+        st.builds(OrderNews, link=st.just("https://alpha.example/o/1")),
+    ),
 )
-st.register_type_strategy(SignInMail, MAILS)
+st.register_type_strategy(Mail, MAILS)
 st.register_type_strategy(int, st.integers(-(2**63), 2**64 - 1))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 st.register_type_strategy(str, TEXT)

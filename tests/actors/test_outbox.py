@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from doorward.actors.errors import StoreUnreachable
@@ -9,11 +10,11 @@ from doorward.actors.keyring import Keyring
 from doorward.actors.outbox import PAGE, Outbox
 from doorward.actors.partitions import outbox_key, partition_of
 from doorward.actors.post.development import DevelopmentMailbox
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.transport import Transport, Undeliverable
 from doorward.actors.records.codec import encode
-from doorward.actors.records.mail import MailJob
-from tests.actors.harness import EMAIL, World
+from doorward.actors.records.mail import MailJob, OrderLetter, SignInLetter
+from tests.actors.harness import EMAIL, ORIGIN, World
 
 ALPHA = partition_of("alpha")
 
@@ -22,12 +23,12 @@ class Carrier:
     """Takes mails, or keeps them waiting at the counter until it opens."""
 
     def __init__(self) -> None:
-        self.carried: list[SignInMail] = []
+        self.carried: list[Mail] = []
         self.open = asyncio.Event()
         self.open.set()
         self.refuses = False
 
-    async def send(self, mail: SignInMail) -> None:
+    async def send(self, mail: Mail) -> None:
         await self.open.wait()
         if self.refuses:
             raise Undeliverable("never")
@@ -287,6 +288,80 @@ async def test_a_development_mailbox_keeps_the_mail_without_a_post() -> None:
     assert [mail.code for mail in mailbox.newest()] == [code]
     assert posted.outbox.delivery.sent == 1
     assert await posted.struck() == []
+
+
+async def test_news_of_orders_are_sent_and_struck_like_codes(
+    posted: Posted, carrier: Carrier
+) -> None:
+    job = an_order_job(await a_job(posted.world))
+    posted.world.jobs.clear()
+    fill(posted.world, job, 1)
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert len(carrier.carried) == 2
+    assert [mail.code is None for mail in carrier.carried] == [False, True]
+    assert (carrier.carried[1].link or "").startswith(f"{ORIGIN}/o/")
+    assert await after.struck() == []
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_code_goes_before_thousands_of_news_that_were_committed_earlier(
+    posted: Posted, carrier: Carrier
+) -> None:
+    carrier.open.clear()
+    news = an_order_job(await a_job(posted.world))
+    code_job = posted.world.jobs[-1]
+    posted.world.jobs.clear()
+    for number in range(11_000):
+        posted.outbox.send(ALPHA, f"1-{number}", news)
+    in_hand = posted.outbox.delivery.pending
+
+    posted.outbox.send(*code_job)
+    carrier.open.set()
+    await posted.settled()
+
+    codes = [place for place, mail in enumerate(carrier.carried) if mail.code]
+    assert in_hand == 5_000
+    assert len(codes) == 1
+    assert codes[0] < 10
+
+
+async def test_news_without_room_are_read_again_and_hold_up_no_other_partition(
+    posted: Posted, carrier: Carrier
+) -> None:
+    carrier.open.clear()
+    await posted.world.furnish("bravo")
+    job = await a_job(posted.world)
+    await posted.world.request("bravo")
+    fill(posted.world, an_order_job(job), 6_000)
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    first = {mail.slug for mail in await in_hand_of(after, carrier)}
+    for _ in range(3):
+        await after.outbox.catch_up()
+        await after.settled()
+
+    assert first == {"alpha", "bravo"}
+    assert len(carrier.carried) == 6_002
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def in_hand_of(posted: Posted, carrier: Carrier) -> list[Mail]:
+    """Let what is in hand go, and tell what that was."""
+    carrier.open.set()
+    await posted.settled()
+    return list(carrier.carried)
+
+
+def an_order_job(job: MailJob) -> MailJob:
+    """Turn a job into news of an order to the same mailbox."""
+    assert isinstance(job.letter, SignInLetter)
+    letter = OrderLetter("status", "o1", "1042", "confirmed", job.letter.key_id, 0)
+    return msgspec.structs.replace(job, letter=letter)
 
 
 async def a_job(world: World) -> MailJob:

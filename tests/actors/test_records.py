@@ -2,8 +2,29 @@ import msgspec
 import pytest
 
 from doorward.actors.errors import RecordUnreadable
-from doorward.actors.records.codec import KINDS, VERSION, decode, decode_job, encode
-from doorward.actors.records.mail import MailJob, MailPage, MailPages
+from doorward.actors.records.codec import KINDS, decode, decode_job, encode
+from doorward.actors.records.index import IndexNode, IndexRoot
+from doorward.actors.records.mail import (
+    MailJob,
+    MailPage,
+    MailPages,
+    OrderLetter,
+    SellerMail,
+    SignInLetter,
+)
+from doorward.actors.records.orders import (
+    AccessToken,
+    Knocks,
+    Misses,
+    Order,
+    OrderItem,
+    PostalAddress,
+    Proof,
+    Remark,
+    Service,
+    Thread,
+    Tracking,
+)
 from doorward.actors.records.record import Record
 from doorward.actors.records.sign_in import Address as AddressRecord
 from doorward.actors.records.sign_in import (
@@ -22,6 +43,7 @@ from doorward.actors.records.storefronts import (
     Key,
     KeyOwner,
     Keys,
+    KeyTraffic,
     Payment,
     Storefront,
 )
@@ -30,14 +52,19 @@ from doorward.actors.windows import Window
 WINDOW = Window((1, 2), (3, 4), 7)
 CHALLENGE = Challenge(b"\x00id", "k", 1, 2, has_code=True, has_link=False, wrong=3, burned=True)
 JOB = MailJob(
-    *("1", "alpha", "alpha/1", "ann@example.org", "Alpha", None, "https://a.example", "/"),
-    challenge_id=b"\xff",
-    key_id="k",
-    has_code=True,
-    has_link=True,
+    *("1", "alpha", "alpha/1", "ann@example.org", "Alpha", None, "https://a.example", "en"),
     sent_at_ms=1,
     expires_at_ms=2,
+    letter=SignInLetter("/", b"\xff", "k", has_code=True, has_link=True),
 )
+ORDER_JOB = msgspec.structs.replace(
+    JOB, locale="id", letter=OrderLetter("remark", "o1", "1042", "in_progress", "k", 3)
+)
+FORMER_JOB = (
+    *("1", "alpha", "alpha/1", "ann@example.org", "Alpha", None, "https://a.example", "/"),
+    *(b"\xff", "k", True, True, 1, 2),
+)
+"""A mail job as it was stored before there were letters (version 1)."""
 EXAMPLES: list[Record] = [
     Storefront(
         birth="b",
@@ -67,8 +94,44 @@ EXAMPLES: list[Record] = [
     Session("c", 1, 2),
     Keys((Key("1", "secret", "n", "d", ("orders:read",), 1),)),
     KeyOwner("alpha"),
-    MailPage((JOB,)),
+    MailPage((JOB, ORDER_JOB)),
     MailPages(1, 2, 3),
+    SellerMail(4),
+    IndexNode(((1, "a"), (2, "b")), (3, 4)),
+    IndexRoot(((1, "a"),), (), 5, 1),
+    Order(
+        id="0" * 32,
+        order_number="A-1",
+        number="1",
+        email="ann@example.org",
+        currency="IDR",
+        status="requested",
+        payment_status="unpaid",
+        fulfillment_status="UNFULFILLED",
+        items=(OrderItem("1", "Kopi", 2, 50_000, "p", "v"),),
+        subtotal=100_000,
+        discount=1,
+        tax=2,
+        shipping=3,
+        total=100_004,
+        created_at_ms=1,
+        updated_at_ms=2,
+        activity_at_ms=3,
+        access_key_id="k",
+        service=Service("s", "S", "fixed"),
+        shipping_address=PostalAddress("Ann", "1 Road", "Bandung", "ID"),
+        tracking=Tracking("JNE", "1", "https://jne.example/1"),
+        hold="ON_HOLD",
+        said="PENDING",
+        proofs=(Proof("b", "image/png", 4, 5),),
+        remarks=6,
+        access_digest="d",
+    ),
+    AccessToken("alpha", "0" * 32),
+    Thread((Remark("1", "seller", "Ann", "Hello", 2, internal=True, attachments=("u",)),)),
+    Knocks(WINDOW, WINDOW, WINDOW),
+    Misses(WINDOW),
+    KeyTraffic(WINDOW),
 ]
 
 
@@ -83,8 +146,36 @@ def test_every_kind_has_an_example_and_a_name_of_its_own() -> None:
     assert all(":" not in kind for kind in KINDS)
 
 
-def test_a_mail_job_is_read_as_it_was_written() -> None:
-    assert decode_job(encode(JOB)) == JOB
+@pytest.mark.parametrize("job", [JOB, ORDER_JOB])
+def test_a_mail_job_is_read_as_it_was_written(job: MailJob) -> None:
+    assert decode_job(encode(job)) == job
+
+
+def test_a_mail_job_of_an_earlier_release_is_read_as_one_of_today() -> None:
+    stored = b"\x01" + msgspec.msgpack.encode(FORMER_JOB)
+
+    assert decode_job(stored) == JOB
+
+
+def test_captured_mail_of_an_earlier_release_is_read_as_that_of_today() -> None:
+    stored = b"\x01" + msgspec.msgpack.encode([[FORMER_JOB, FORMER_JOB]])
+
+    assert decode("mail-page", stored) == MailPage((JOB, JOB))
+
+
+@pytest.mark.parametrize("version", [0, 3, 255])
+def test_mail_of_a_version_nobody_knows_is_refused(version: int) -> None:
+    with pytest.raises(RecordUnreadable):
+        decode_job(bytes([version]) + encode(JOB)[1:])
+    with pytest.raises(RecordUnreadable):
+        decode("mail-page", bytes([version]) + encode(MailPage((JOB,)))[1:])
+
+
+def test_mail_of_an_earlier_version_that_is_damaged_is_refused() -> None:
+    with pytest.raises(RecordUnreadable):
+        decode_job(b"\x01" + msgspec.msgpack.encode(FORMER_JOB[:-1]))
+    with pytest.raises(RecordUnreadable):
+        decode("mail-page", b"\x01" + msgspec.msgpack.encode([[FORMER_JOB[:-1]]]))
 
 
 @pytest.mark.parametrize("record", EXAMPLES, ids=lambda record: record.kind)
@@ -93,7 +184,7 @@ def test_a_shorter_record_of_an_earlier_release_is_filled_up(record: Record) -> 
     required = sum(field.required for field in fields)
     stored = msgspec.msgpack.decode(encode(record)[1:])[:required]
 
-    read = decode(record.kind, bytes([VERSION]) + msgspec.msgpack.encode(stored))
+    read = decode(record.kind, bytes([record.version]) + msgspec.msgpack.encode(stored))
 
     assert type(read) is type(record)
     assert all(

@@ -59,6 +59,7 @@ FULL = StorefrontDocument(
     logo_url="https://alpha.example/logo.png",
     policy=b'{"codes":{"perEmailPerMinute":5}}',
     sandbox=False,
+    locale="id",
 )
 
 
@@ -103,7 +104,15 @@ async def test_the_public_sees_the_front_of_a_published_storefront(world: World)
     front = await world.ask("alpha", ReadFront())
     await put(world, with_(published=False))
 
-    assert front == Front(display_name="Alpha Shop", accent="#2f6f4F")
+    assert front == Front(
+        slug="alpha",
+        display_name="Alpha Shop",
+        accent="#2f6f4F",
+        logo_url=FULL.logo_url,
+        return_to_store_url=FULL.return_to_store_url,
+        locale="id",
+        secure=True,
+    )
     assert await world.ask("alpha", ReadFront()) == NotFound()
 
 
@@ -275,7 +284,8 @@ async def test_a_new_life_of_a_slug_shares_no_secret_with_the_old_one(world: Wor
     new_job = world.jobs[-1][2]
     derive = world.site.keyring.code
     assert new_job.life != old_job.life
-    assert derive(new_job.key_id, new_job.life, old_job.challenge_id) != code
+    asked = old_job.letter.challenge_id
+    assert derive(new_job.letter.key_id, new_job.life, asked) != code
 
 
 async def test_a_new_life_starts_with_full_budgets(world: World) -> None:

@@ -38,6 +38,12 @@ CONTRACT: dict[str, dict[str, int]] = {
     "sessions": {"ttl": 2_592_000, "perCustomer": 50},
     "devices": {"ttl": 15_552_000, "perCustomer": 20},
     "signIn": {"open": False},
+    "orders": {
+        "messagesPerAddressPerHour": 30,
+        "claimsPerAddressPerHour": 30,
+        "proofsPerAddressPerHour": 30,
+    },
+    "keys": {"secretPerMinute": 1_000},
 }
 BOUNDS = {
     "codes.ttl": (60, 600),
@@ -58,6 +64,10 @@ BOUNDS = {
     "sessions.perCustomer": (1, 50),
     "devices.ttl": (3_600, 15_552_000),
     "devices.perCustomer": (1, 50),
+    "orders.messagesPerAddressPerHour": (1, 10_000_000),
+    "orders.claimsPerAddressPerHour": (1, 10_000_000),
+    "orders.proofsPerAddressPerHour": (1, 10_000_000),
+    "keys.secretPerMinute": (1, 10_000_000),
 }
 
 

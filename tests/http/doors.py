@@ -9,6 +9,7 @@ from typing import Final
 import redis.asyncio as aioredis
 from aiohttp import web
 
+from doorward.actors.blobs.folder import FolderBlobs
 from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Event
 from doorward.actors.post.development import DevelopmentMailbox
@@ -18,6 +19,8 @@ from doorward.actors.turns import Place
 from doorward.http.app import make_app
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
+from doorward.http.edge.uploads import Allowance
+from doorward.http.proofs import Proofs
 from tests.actors.store_client import client_of
 from tests.http.knocking import Client, bearer, client_from
 from tests.http.store_server import StoreServer
@@ -37,6 +40,7 @@ class Setup:
     memory_bytes: int = 24_000_000
     mailbox_limit: int = 1_024
     lease_seconds: float = 3.0
+    upload: Allowance | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Door:
     app: web.Application
     store: "aioredis.Redis"
     mailbox: DevelopmentMailbox
+    folder: Path
     events: list[Event] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
@@ -76,6 +81,7 @@ async def opened(store: StoreServer, folder: Path, setup: Setup) -> AsyncIterato
     events: list[Event] = []
     troubles: list[str] = []
     mailbox = DevelopmentMailbox()
+    blobs = FolderBlobs(folder / "proofs")
     async with client_of(store.socket) as redis:
         system = await EmbeddedSystem.open(
             Wiring(
@@ -86,6 +92,7 @@ async def opened(store: StoreServer, folder: Path, setup: Setup) -> AsyncIterato
                     hosted_domain=setup.hosted_domain,
                 ),
                 transport=mailbox,
+                blobs=blobs,
                 folder=folder,
                 memory_bytes=setup.memory_bytes,
                 mailbox_limit=setup.mailbox_limit,
@@ -95,13 +102,16 @@ async def opened(store: StoreServer, folder: Path, setup: Setup) -> AsyncIterato
             )
         )
         addresses = ClientAddress(setup.trusted_proxies)
-        app = make_app(system, operator_key=OPERATOR_KEY, addresses=addresses, mailbox=mailbox)
+        proofs = Proofs(blobs, folder / "incoming", allowance=setup.upload)
+        app = make_app(
+            system, operator_key=OPERATOR_KEY, addresses=addresses, proofs=proofs, mailbox=mailbox
+        )
         runner = EdgeRunner(app, addresses=addresses, handle_signals=False, shutdown_timeout=5)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             async with client_from(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
-                yield Door(client, system, app, redis, mailbox, events, troubles)
+                yield Door(client, system, app, redis, mailbox, folder, events, troubles)
         finally:
             await runner.cleanup()
             await system.close()

@@ -1,6 +1,7 @@
 """A client that sends exactly what it is told: no cookie jar, no headers of its own."""
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Iterable
@@ -13,6 +14,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 JSON: Final = ("Content-Type", "application/json")
 SECONDS_MAX: Final = 20
+_LARGE_BYTES: Final = 1_000_000
 _SILENT: Final = ("Content-Type", "User-Agent", "Accept", "Accept-Encoding")
 
 Headers = Iterable[tuple[str, str]]
@@ -83,7 +85,8 @@ class Client:
         async with self._session.request(
             method,
             f"{self.url}{path}",
-            data=raw,
+            # aiohttp warns of large bodies that are not read bit by bit.
+            data=raw if raw is None or len(raw) < _LARGE_BYTES else io.BytesIO(raw),
             headers=sent,
             skip_auto_headers=_SILENT,
             allow_redirects=False,

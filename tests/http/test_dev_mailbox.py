@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from doorward.actors.post.development import DevelopmentMailbox
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail, OrderNews, SignIn
 from doorward.actors.post.rendering import render
 from doorward.http.dev_mailbox import add_dev_mailbox
 
@@ -71,7 +71,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(*mails: SignInMail) -> AsyncIterator[Served]:
+async def serving(*mails: Mail) -> AsyncIterator[Served]:
     mailbox = DevelopmentMailbox()
     for mail in mails:
         await mailbox.send(mail)
@@ -95,7 +95,7 @@ async def got(url: str, **headers: str) -> tuple[int, str, aiohttp.typedefs.Loos
         return answer.status, await answer.text(), answer.headers
 
 
-def mail_with(**changes: object) -> SignInMail:
+def mail_with(**changes: object) -> Mail:
     values: dict[str, object] = {
         "id": "mail-1",
         "slug": "alpha",
@@ -103,13 +103,14 @@ def mail_with(**changes: object) -> SignInMail:
         "display_name": "Alpha Shop",
         "accent": "#0a7c66",
         "origin": ORIGIN,
-        "code": "482913",
-        "link": None,
+        "locale": "en",
         "expires_at_ms": 1_700_000_600_000,
-        "minutes_left": 10,
         "sent_at_ms": 1_700_000_000_042,
     }
-    return SignInMail(**(values | changes))  # type: ignore[arg-type]
+    sign_in: dict[str, object] = {"code": "482913", "link": None, "minutes_left": 10}
+    sign_in |= {name: changes.pop(name) for name in sign_in if name in changes}
+    content = changes.pop("content", None) or SignIn(**sign_in)  # type: ignore[arg-type]
+    return Mail(**(values | changes), content=content)  # type: ignore[arg-type]
 
 
 def row(html: str, mail_id: str) -> str:
@@ -418,3 +419,19 @@ async def test_the_mailbox_is_only_read(path: str) -> None:
 
     assert status == 405
     assert allowed == "GET,HEAD"
+
+
+async def test_news_of_an_order_are_shown_with_their_link_and_no_code() -> None:
+    link = f"{ORIGIN}/o/{'t' * 44}"
+    news = OrderNews(news="status", number="1042", status="delivered", link=link)
+
+    async with serving(mail_with(content=news)) as served:
+        _, listing, _ = await got(f"{served.url}/dev/mailbox")
+        _, one, _ = await got(f"{served.url}/dev/mailbox/mail-1")
+        _, body, _ = await got(f"{served.url}/dev/mailbox.json")
+
+    (item,) = json.loads(body)["items"]
+    assert (item["code"], item["links"]) == (None, [link])
+    assert item["subject"] == "Order 1042: Delivered"
+    assert "Order 1042: Delivered" in listing
+    assert f'href="{link}"' in one

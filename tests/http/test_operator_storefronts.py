@@ -24,6 +24,7 @@ EMPTY: dict[str, Any] = {
     "branding": {"accent": None, "logoUrl": None},
     "policy": {},
     "sandbox": False,
+    "locale": "auto",
 }
 FULL: dict[str, Any] = {
     "displayName": "Kopi Söré ☕",
@@ -43,6 +44,7 @@ FULL: dict[str, Any] = {
     "branding": {"accent": "#8A4b2a", "logoUrl": "https://kopi.example/logo.png"},
     "policy": {"codes": {"perEmailPerMinute": 5}},
     "sandbox": False,
+    "locale": "id",
 }
 
 
@@ -191,12 +193,22 @@ BAD_VALUES: list[tuple[str, object]] = [
         "payment",
         {"bankAccounts": [{"bankName": "B\n", "accountNumber": "1", "accountHolder": "A"}]},
     ),
+    (
+        "payment",
+        {"bankAccounts": [{"bankName": "B", "accountNumber": " ", "accountHolder": "A"}]},
+    ),
     ("payment", {"instructions": "x" * 4_001}),
+    ("payment", {"instructions": "a\x1bb"}),
+    ("payment", {"whatsappNumber": "+62\u20288"}),
     ("payment", {"whatsappNumber": 62}),
     ("branding", {"accent": "red"}),
     ("branding", {"accent": "#12345g"}),
     ("branding", {"logoUrl": "http://kopi.example/logo.png"}),
     ("branding", {"logoUrl": "javascript:alert(1)"}),
+    ("branding", {"logoUrl": "https://"}),
+    ("branding", {"logoUrl": "https://kopi.example/a b"}),
+    ("branding", {"logoUrl": "https://kopi.example/\u00e9"}),
+    ("branding", {"logoUrl": f"https://kopi.example/{'x' * 2_000}"}),
     ("policy", {"codes": {"perEmailPerMinute": 0}}),
     ("policy", {"codes": {"perEmailPerMinute": 101}}),
     ("policy", {"codes": {"perEmailPerMinute": "3"}}),
@@ -207,6 +219,10 @@ BAD_VALUES: list[tuple[str, object]] = [
     ("policy", {"codes": 7}),
     ("policy", [1]),
     ("sandbox", "yes"),
+    ("locale", "tlh"),
+    ("locale", ""),
+    ("locale", None),
+    ("locale", 1),
 ]
 
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from doorward.actors.post.backoff import Backoff
 from doorward.actors.post.delivery import Delivery, Ending
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail, SignIn
 from doorward.actors.post.smtp import Patience, SmtpTransport
 from doorward.actors.post.transport import Transport
 
@@ -26,7 +26,7 @@ START_MS = 1_700_000_000_000
 WAIT_SECONDS = 10.0
 SENDER = "door@mail.example"
 
-MakeMail = Callable[..., SignInMail]
+MakeMail = Callable[..., Mail]
 Authenticator = Callable[[SMTP, Session, Envelope, str, Any], AuthResult]
 Certificate = tuple[ssl.SSLContext, ssl.SSLContext]
 """For the server, and for a client that trusts it."""
@@ -37,7 +37,7 @@ def make_mail() -> MakeMail:
     return _mail_with
 
 
-def _mail_with(**changes: object) -> SignInMail:
+def _mail_with(**changes: object) -> Mail:
     values: dict[str, object] = {
         "id": "mail-1",
         "slug": "alpha",
@@ -45,13 +45,14 @@ def _mail_with(**changes: object) -> SignInMail:
         "display_name": "Alpha Shop",
         "accent": "#0a7c66",
         "origin": "https://alpha.example:8443",
-        "code": "482913",
-        "link": None,
+        "locale": "en",
         "expires_at_ms": START_MS + 600_000,
-        "minutes_left": 10,
         "sent_at_ms": START_MS,
     }
-    return SignInMail(**(values | changes))  # type: ignore[arg-type]
+    sign_in: dict[str, object] = {"code": "482913", "link": None, "minutes_left": 10}
+    sign_in |= {name: changes.pop(name) for name in sign_in if name in changes}
+    content = changes.pop("content", None) or SignIn(**sign_in)  # type: ignore[arg-type]
+    return Mail(**(values | changes), content=content)  # type: ignore[arg-type]
 
 
 class Clock:
@@ -82,7 +83,7 @@ class Scripted:
 
     def __init__(self) -> None:
         self.script: dict[str, deque[Exception]] = {}
-        self.taken: list[SignInMail] = []
+        self.taken: list[Mail] = []
         self.tries = 0
         self.at_once = 0
         self.most_at_once = 0
@@ -91,7 +92,7 @@ class Scripted:
         self.may_go.set()
         self.closed = False
 
-    async def send(self, mail: SignInMail) -> None:
+    async def send(self, mail: Mail) -> None:
         self.tries += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from doorward.actors.post.delivery import Ending
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail, SignIn
 from doorward.actors.post.transport import Retryable, Undeliverable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ async def test_logs_tell_the_id_and_nothing_that_is_secret(
 ) -> None:
     link = "https://alpha.example:8443/link?token=lSecretSecret"
 
-    def unmakeable() -> SignInMail:
+    def unmakeable() -> Mail:
         raise ValueError("482913 buyer@example.org")
 
     with capture_logs() as logs:
@@ -36,7 +36,7 @@ async def test_logs_tell_the_id_and_nothing_that_is_secret(
 
 
 async def _lose_three_mails(
-    make_mail: "MakeMail", link: str, unmakeable: Callable[[], SignInMail], posting: "Posting"
+    make_mail: "MakeMail", link: str, unmakeable: Callable[[], Mail], posting: "Posting"
 ) -> None:
     async with posting() as post:
         post.fails("mail-1", Retryable("no session"), Undeliverable("SMTPDataError 554"))
@@ -100,22 +100,21 @@ def offer_one(
     post.fails(mail_id, *errors)
     tries = 0
 
-    def making() -> SignInMail:
+    def making() -> Mail:
         nonlocal tries
         tries += 1
         too_late = last == "expired" and tries > len(trouble)
-        return SignInMail(
+        return Mail(
             id=mail_id,
             slug="alpha",
             to="buyer@example.org",
             display_name="Alpha Shop",
             accent="#0a7c66",
             origin="https://alpha.example",
-            code="482913",
-            link=None,
+            locale="en",
             expires_at_ms=START_MS if too_late else START_MS + TTL_MS,
-            minutes_left=10,
             sent_at_ms=START_MS,
+            content=SignIn(code="482913", link=None, minutes_left=10),
         )
 
     if made_late or last == "expired":

@@ -1,9 +1,9 @@
 from collections.abc import Callable
 
 from doorward.actors.post.development import DevelopmentMailbox
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 
-MakeMail = Callable[..., SignInMail]
+MakeMail = Callable[..., Mail]
 
 
 async def test_the_newest_mails_are_kept_and_listed_first(make_mail: MakeMail) -> None:
@@ -42,3 +42,12 @@ async def test_a_mail_sent_again_is_found_as_it_was_last(make_mail: MakeMail) ->
     await mailbox.send(make_mail(minutes_left=9))
 
     assert mailbox.find("mail-1") == make_mail(minutes_left=9)
+
+
+def test_a_mail_that_cannot_be_made_any_more_is_not_listed(make_mail: MakeMail) -> None:
+    mailbox = DevelopmentMailbox()
+
+    mailbox.keep(make_mail)
+    mailbox.keep(lambda: None)
+
+    assert mailbox.newest() == [make_mail()]

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.actors.post.mail import SignInMail, host_of, masked_address
+from doorward.actors.post.mail import Mail, host_of, masked_address
 from doorward.actors.post.rendering import render
 
-MakeMail = Callable[..., SignInMail]
+MakeMail = Callable[..., Mail]
 ORIGIN = "https://alpha.example"
 LINK = f"{ORIGIN}/s/alpha/account/link?token=lSecretSecret"
 
@@ -67,7 +67,7 @@ def test_a_malformed_mail_is_refused_without_quoting_it(
 ) -> None:
     values = {"origin": ORIGIN, "link": LINK} | {field: value}
 
-    with pytest.raises(ValueError, match="malformed sign-in mail") as refused:
+    with pytest.raises(ValueError, match="malformed mail") as refused:
         make_mail(**values)
 
     assert value == "" or value not in str(refused.value)
@@ -82,7 +82,7 @@ def test_a_mail_read_from_bytes_is_checked_too(make_mail: MakeMail) -> None:
     stored = msgspec.json.encode(make_mail()).replace(b'"482913"', b'"48291x"')
 
     with pytest.raises(msgspec.ValidationError):
-        msgspec.json.decode(stored, type=SignInMail)
+        msgspec.json.decode(stored, type=Mail)
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,26 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
-import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.locales import LANGUAGES, Catalogue
+from doorward.actors.locales.catalogue import messages_of
+from doorward.actors.post.mail import Mail, OrderNews, SignIn
 from doorward.actors.post.names import shown_name
 from doorward.actors.post.rendering import render, subject
-from doorward.actors.post.wording import ENGLISH, Wording
 
-MakeMail = Callable[..., SignInMail]
+MakeMail = Callable[..., Mail]
 ORIGIN = "https://alpha.example:8443"
 LINK = f"{ORIGIN}/s/alpha/account/link?token=l" + "qT5_-" * 8 + "abc"
+
+
+ORDER_LINK = f"{ORIGIN}/o/{'t' * 44}"
+NEWS: list[dict[str, object]] = [
+    {"content": OrderNews(news=news, number="1042", status=status, link=ORDER_LINK)}
+    for news, status in (("status", "confirmed"), ("remark", "in_progress"))
+]
 
 
 class Page(HTMLParser):
@@ -167,10 +174,9 @@ def test_no_name_changes_the_structure_of_a_mail(
     name: str, secrets: tuple[str | None, str | None]
 ) -> None:
     code, link = secrets
-    changed = {"code": code, "link": link, "origin": ORIGIN}
 
-    plain = render(_mail("Alpha Shop", **changed))
-    rendered = render(_mail(name, **changed))
+    plain = render(_mail("Alpha Shop", code=code, link=link, origin=ORIGIN))
+    rendered = render(_mail(name, code=code, link=link, origin=ORIGIN))
 
     shown = shown_name(name, "alpha")
     page = seen(rendered.html)
@@ -182,32 +188,71 @@ def test_no_name_changes_the_structure_of_a_mail(
     rendered.text.encode()
 
 
-@pytest.mark.parametrize("changes", [{}, {"link": LINK}, {"code": None, "link": LINK}])
-def test_every_word_comes_from_the_wording(make_mail: MakeMail, changes: dict[str, str]) -> None:
+@pytest.mark.parametrize("changes", [{}, {"link": LINK}, {"code": None, "link": LINK}, *NEWS])
+def test_every_word_comes_from_the_catalogue(
+    make_mail: MakeMail, changes: dict[str, object]
+) -> None:
     marked = {
-        field: "§" if field == "direction" else re.sub(r"[^{}]+(?![^{]*})", "§", value)
-        for field, value in msgspec.structs.asdict(ENGLISH).items()
+        name: re.sub(r"[^{}]+(?![^{]*})", "§", text) for name, text in messages_of("en").items()
     }
-    wording = Wording(**marked)
-    mail = make_mail(display_name="NAME", **changes)
+    said = Catalogue("en", marked)
+    mail = make_mail(display_name="NAME", origin=ORIGIN, **changes)
 
-    rendered = render(mail, wording)
+    rendered = render(mail, said)
 
-    words = f"{subject(mail, wording)} {rendered.text} {seen(rendered.html).text}"
-    for placed in (LINK, "NAME", "alpha.example"):
-        words = words.replace(placed, "")
-    assert re.findall(r"[A-Za-z]{2,}", words) == []
+    spoken = f"{subject(mail, said)} {rendered.text} {seen(rendered.html).text}"
+    for placed in (LINK, ORDER_LINK, "NAME", "alpha.example"):
+        spoken = spoken.replace(placed, "")
+    assert re.findall(r"[A-Za-z]{2,}", spoken) == []
 
 
-def _mail(name: str, **changed: str | None) -> SignInMail:
-    return SignInMail(
+@pytest.mark.parametrize("locale", LANGUAGES)
+@pytest.mark.parametrize("changes", [{}, {"link": LINK}, {"code": None, "link": LINK}, *NEWS])
+def test_a_mail_is_written_in_its_language_to_the_end(
+    make_mail: MakeMail, changes: dict[str, object], locale: str
+) -> None:
+    mail = make_mail(locale=locale, origin=ORIGIN, **changes)
+
+    rendered = render(mail)
+
+    assert f'<html lang="{locale}" dir="ltr">' in rendered.html
+    assert "{" not in rendered.subject + rendered.text + seen(rendered.html).text
+    assert (render(make_mail(origin=ORIGIN, **changes)) == rendered) == (locale == "en")
+
+
+def test_a_mail_in_a_language_nobody_speaks_here_is_in_english(make_mail: MakeMail) -> None:
+    assert render(make_mail(locale="tlh")) == render(make_mail(locale="en"))
+
+
+def test_a_sign_in_mail_in_indonesian_reads_well(make_mail: MakeMail) -> None:
+    rendered = render(make_mail(locale="id"))
+
+    assert rendered.subject == "482913 adalah kode Alpha Shop Anda"
+    assert rendered.text == (
+        "482913 adalah kode Alpha Shop Anda\n"
+        "\n"
+        "Masukkan kode ini di alpha.example. Kode berlaku satu kali dan kedaluwarsa dalam"
+        " 10 menit.\n"
+        "Jangan beri tahu siapa pun: Alpha Shop tidak akan pernah memintanya dari Anda.\n"
+        "\n"
+        "Jika Anda tidak memintanya, abaikan email ini: tidak ada yang dapat masuk tanpanya.\n"
+        "\n"
+        "Alpha Shop\n"
+        "\n"
+        "@alpha.example #482913"
+    )
+
+
+def _mail(name: str, *, code: str | None, link: str | None, origin: str) -> Mail:
+    return Mail(
         id="mail-1",
         slug="alpha",
         to="buyer@example.org",
         display_name=name,
         accent="#0a7c66",
+        origin=origin,
+        locale="en",
         expires_at_ms=1_700_000_600_000,
-        minutes_left=10,
         sent_at_ms=1_700_000_000_000,
-        **changed,  # type: ignore[arg-type]
+        content=SignIn(code=code, link=link, minutes_left=10),
     )

@@ -1,11 +1,14 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from email import message_from_bytes
+from email.policy import default
 from typing import TYPE_CHECKING
 
 import pytest
 
 from doorward.actors.post.delivery import Delivery, Ending
+from doorward.actors.post.mail import OrderNews
 from doorward.actors.post.message import message
 from doorward.actors.post.rendering import render
 from doorward.actors.post.smtp import Patience, SmtpTransport
@@ -36,7 +39,41 @@ async def test_a_mail_arrives_byte_for_byte_at_one_recipient(
         (envelope,) = receiver.taken
     assert envelope.mail_from == SENDER
     assert envelope.rcpt_tos == ["buyer@example.org"]
-    assert envelope.original_content == message(render(mail), mail, SENDER).as_bytes()
+    assert envelope.original_content == message(render(mail), mail, SENDER)
+
+
+@pytest.mark.parametrize(
+    ("locale", "subject", "words"),
+    [
+        ("en", "Order 1042: Delivered", "Your order is delivered"),
+        ("id", "Pesanan 1042: Diserahkan", "Pesanan Anda sudah diserahkan"),
+    ],
+)
+async def test_news_of_an_order_arrive_as_text_and_html_in_either_language(
+    make_mail: "MakeMail",
+    receiving: "Receiving",
+    sending: "Sending",
+    locale: str,
+    *,
+    subject: str,
+    words: str,
+) -> None:
+    link = f"https://alpha.example:8443/o/{'qT5_' * 11}"
+    content = OrderNews(news="status", number="1042", status="delivered", link=link)
+
+    async with receiving() as receiver, sending(receiver) as transport:
+        await transport.send(make_mail(locale=locale, content=content))
+
+        (envelope,) = receiver.taken
+    assert isinstance(envelope.original_content, bytes)
+    arrived = message_from_bytes(envelope.original_content, policy=default)
+    text, html = arrived.iter_parts()
+    assert arrived["Subject"] == subject
+    assert arrived["From"] == f"Alpha Shop <{SENDER}>"
+    assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+    for part in (text, html):
+        assert words in part.get_content()
+        assert link in part.get_content()
 
 
 @pytest.mark.parametrize("step", ["rcpt", "data"])

@@ -13,7 +13,7 @@ from doorward.actors.journal import Commit, Ending
 from doorward.actors.keyring import Keyring
 from doorward.actors.partitions import partition_of
 from doorward.actors.records.codec import decode, decode_job
-from doorward.actors.records.mail import MailJob
+from doorward.actors.records.mail import MailJob, SignInLetter
 from doorward.actors.records.sign_in import Email
 from tests.actors.simulation.model_store import ModelStore, Row
 
@@ -158,15 +158,17 @@ class History:
 
     def _meet(self, job: MailJob, event: int) -> None:
         """Learn of a challenge from its mail; only its mail tells what would answer it."""
-        known = self.issued.get(job.challenge_id)
+        letter = sign_in_of(job)
+        known = self.issued.get(letter.challenge_id)
         if known is None:
-            known = self.issued[job.challenge_id] = Issued(
-                job.challenge_id, (job.slug, job.to), job.has_code, job.expires_at_ms, event
+            known = self.issued[letter.challenge_id] = Issued(
+                letter.challenge_id, (job.slug, job.to), letter.has_code, job.expires_at_ms, event
             )
-        if job.has_code:
-            known.code = self._keyring.code(job.key_id, job.life, job.challenge_id)
+        secret = letter.key_id, job.life, letter.challenge_id
+        if letter.has_code:
+            known.code = self._keyring.code(*secret)
         else:
-            known.token = self._keyring.link_token(job.key_id, job.life, job.challenge_id)
+            known.token = self._keyring.link_token(*secret)
 
     def _email(self, mailbox: Mailbox, record: Email, event: int, commit: Commit) -> None:
         challenge, before = record.challenge, self._current.get(mailbox)
@@ -196,14 +198,15 @@ class History:
         if job.id in self.mailed:
             raise Violation(f"a mail was committed twice to {mailbox}")
         self.mailed[job.id] = Mailed(job, commit.partition, commit.seq)
-        known = self.issued[job.challenge_id]
+        letter = sign_in_of(job)
+        known = self.issued[letter.challenge_id]
         if known is not self._current.get(mailbox) and known.replaced is None:
             # Issued and replaced or used within one commit.
             known.replaced = event
         for limit, window_ms in CODES:
             if self.codes_between(mailbox, sent_ms - window_ms, sent_ms) > limit:
                 raise Violation(f"more than {limit} codes to {mailbox} in {window_ms} ms")
-        if job.has_code and self._is_link_only(mailbox, sent_ms, commit):
+        if letter.has_code and self._is_link_only(mailbox, sent_ms, commit):
             raise Violation(f"a code went to {mailbox} whose guesses were spent")
 
     def _is_link_only(self, mailbox: Mailbox, now_ms: int, commit: Commit) -> bool:
@@ -231,3 +234,9 @@ class History:
 def partition_of_mailbox(mailbox: Mailbox) -> int:
     """Tell which partition a mailbox is in."""
     return partition_of(mailbox[0])
+
+
+def sign_in_of(job: MailJob) -> SignInLetter:
+    """Return what a mail carries; nothing but sign-in is asked for here."""
+    assert isinstance(job.letter, SignInLetter)
+    return job.letter

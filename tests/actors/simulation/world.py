@@ -10,9 +10,9 @@ from doorward.actors.keyring import Keyring
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.operator import PutStorefront, StorefrontDocument, StorefrontView
 from doorward.actors.partitions import partition_of
-from doorward.actors.post.mail import SignInMail
+from doorward.actors.post.mail import Mail
 from doorward.actors.post.transport import Retryable
-from tests.actors.simulation.history import History, Mailbox, Violation
+from tests.actors.simulation.history import History, Mailbox, Violation, sign_in_of
 from tests.actors.simulation.machine import Design, Machine, Marks, Reply
 from tests.actors.simulation.promises import Promises
 from tests.actors.simulation.stormy_wire import PREFIX
@@ -66,7 +66,7 @@ class World:
         self.promises = Promises(self.history)
         self.machines: list[Machine] = []
         self.started = 0
-        self.inbox: defaultdict[Mailbox, list[SignInMail]] = defaultdict(list)
+        self.inbox: defaultdict[Mailbox, list[Mail]] = defaultdict(list)
         self.trace: deque[str] = deque(maxlen=TRACE_LINES)
         self.steps = 0
         self.broken: list[str] = []
@@ -113,13 +113,14 @@ class World:
 
     # --- mail -------------------------------------------------------------------------------------
 
-    async def send(self, mail: SignInMail) -> None:
+    async def send(self, mail: Mail) -> None:
         """Carry a mail, as a transport: sometimes slowly, sometimes not at once."""
         await asyncio.sleep(self.random.uniform(0, 0.3))
         if self.post_fails and self.random.random() < 0.1:
             raise Retryable("the simulation said so")
         committed = self.history.mailed.get(mail.id)
-        known = self.history.issued.get(committed.job.challenge_id) if committed else None
+        letter = sign_in_of(committed.job) if committed else None
+        known = self.history.issued.get(letter.challenge_id) if letter else None
         if known is None or known.mailbox != (mail.slug, mail.to):
             if self.rolled_back:
                 return

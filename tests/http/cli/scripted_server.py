@@ -23,6 +23,7 @@ class Asked(NamedTuple):
     method: str
     path: str
     authorization: str | None
+    body: bytes = b""
 
 
 @dataclass
@@ -43,8 +44,9 @@ def scripted_server(
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            script.asked.append(Asked(self.command, self.path, self.headers.get("Authorization")))
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            presented = self.headers.get("Authorization")
+            script.asked.append(Asked(self.command, self.path, presented, body))
             if not script.answers:
                 self.close_connection = True
                 return

@@ -79,20 +79,24 @@ def hold_a_request_open(connection: socket.socket) -> None:
     assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
 
 
+PLACES = ("Mailbox", "Readiness", "Metrics", "Demo portal")
+
+
 def test_the_greeting_leads_to_what_it_names(cli_server: RunningServer) -> None:
     [line] = [line for line in cli_server.greeting.splitlines() if line.startswith("  curl ")]
     curl, url, header_flag, header, body_flag, body = shlex.split(line)
     name, _, value = header.partition(": ")
 
     asked = fetched(url, body, {name: value})
-    seen = [fetched(cli_server.told(place)) for place in ("Mailbox", "Readiness", "Metrics")]
+    seen = [fetched(cli_server.told(place)) for place in PLACES]
 
     assert (curl, header_flag, body_flag) == ("curl", "-H", "-d")
     assert url == cli_server.told("Portal API") + "/request-otp"
     assert asked[0] == 200
     assert json.loads(asked[1])["data"]["sent"] is True
     assert json.loads(body)["storefrontSlug"] == cli_server.told("Demo storefront")
-    assert [status for status, _ in seen] == [200, 200, 200]
+    assert json.loads(body)["email"] == cli_server.told("Demo buyer")
+    assert [status for status, _ in seen] == [200, 200, 200, 200]
     assert Path(cli_server.told("Operator key")) == cli_server.data_dir / "operator.key"
 
 

@@ -22,6 +22,7 @@ class Shelf:
         self.is_away = False
         self.is_erasing = False
         self.writes = 0
+        self.asked: list[Request] = []
 
     async def ask(self, slug: str, message: Request) -> Outcome:
         if self.is_away:
@@ -31,8 +32,10 @@ class Shelf:
                 return Conflict(reason="the storefront is still being erased")
             self.writes += 1
             self.documents[slug] = message.document
-        else:
-            assert isinstance(message, GetStorefront)
+        elif not isinstance(message, GetStorefront):
+            # Its orders are tested with a real storefront (tests/http/test_demo_orders.py).
+            self.asked.append(message)
+            return NotFound()
         document = self.documents.get(slug)
         if document is None:
             return NotFound()
@@ -129,4 +132,28 @@ async def test_a_folder_that_takes_no_mark_keeps_no_server_from_starting(
     slug = await seed_demo(shelf, tmp_path / "gone")
 
     assert slug is None
-    assert SLUG in shelf.documents
+
+
+async def test_a_demo_that_was_left_half_made_is_finished_at_the_next_start(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    await seed_demo(shelf, tmp_path)
+    wanted = len(shelf.asked)
+    (tmp_path / "demo-made").unlink()
+    shelf.asked.clear()
+
+    slug = await seed_demo(shelf, tmp_path)
+
+    assert (slug, shelf.writes) == (SLUG, 1)
+    assert wanted > 0
+    assert len(shelf.asked) == wanted
+
+
+async def test_a_demo_that_another_folder_made_is_given_no_orders(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.documents[SLUG] = StorefrontDocument(display_name="A real shop", published=True)
+
+    await seed_demo(shelf, tmp_path)
+
+    assert shelf.asked == []

@@ -119,6 +119,9 @@ def test_every_plain_object_is_read_as_the_model_reads_it(value: dict[str, Any])
 @example(b'{"a":{"b":1,"b":2},"c":":"}')
 @example(b'{"a":"\\\\\\u0000"}')
 @example(b'{"a":1,"\\u0061":2}')
+@example(b'{"a":{"b":1,"b":2}}')
+@example(b'{"a":{"b" :1,"b":2}}')
+@example(b'{"a":{"b"\n:1,"b":2},"c":"d\\":"}')
 def test_what_is_almost_json_is_judged_as_the_model_judges_it(raw: bytes) -> None:
     assert same(json_body.decode, raw) == same(model, raw)
 

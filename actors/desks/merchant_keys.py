@@ -1,0 +1,120 @@
+"""What a secret key opens, and how often (contract §5 and §7).
+
+Every call with a live key counts, refused ones too, in a sliding window of that key's own. A key
+that does not exist has nothing to count in; nobody is told apart by it.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from doorward.actors import windows
+from doorward.actors.desks.gathering import together
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.refusals import KeyRefused, NotFound, ScopeMissing, TooMany
+from doorward.actors.records.storefronts import Key, Keys, KeyTraffic, Storefront
+from doorward.actors.turns import MINUTE_MS, Turn, policy_of
+from doorward.actors.windows import Rule, Standing, Window
+
+Q = TypeVar("Q", bound=Request)
+_Desk = Callable[[Turn, Storefront, Q], Outcome]
+
+
+class Opened(NamedTuple):
+    """The storefront a key opens, and where the key's limit stands (None for the operator)."""
+
+    storefront: Storefront
+    standing: Standing | None
+
+
+def opened(turn: Turn, key_digest: str | None, scope: str | None) -> Opened | Outcome:
+    """Admit a call with a secret key that has the scope; count it, whatever becomes of it.
+
+    Args:
+        turn: Of the storefront that the key is said to open.
+        key_digest: The key's SHA-256; None is the operator, who may do everything.
+        scope: What the call needs (``desks.keys.SCOPES``); None for what every secret key may.
+
+    Returns:
+        The storefront, or the refusal: ``NotFound`` (to the operator), ``KeyRefused``, ``TooMany``
+        or ``ScopeMissing``.
+    """
+    together(lambda: turn.ledger.get(Storefront), lambda: turn.ledger.get(Keys))
+    storefront = turn.storefront()
+    if key_digest is None:
+        return NotFound() if storefront is None else Opened(storefront, None)
+    key = _secret_key(turn, key_digest) if storefront is not None else None
+    if storefront is None or key is None:
+        return KeyRefused()
+    counted = _counted(turn, storefront, key)
+    if isinstance(counted, TooMany):
+        return counted
+    if scope is not None and scope not in key.scopes:
+        return ScopeMissing(scope=scope)
+    return Opened(storefront, counted)
+
+
+def keyed(scope: str | None) -> Callable[[_Desk[Q]], Callable[[Turn, Q], Outcome]]:
+    """Make a desk of one that decides once a key has opened its storefront.
+
+    The message must have a ``key_digest``; an outcome that has a ``standing`` is told the key's.
+    """
+
+    def wrapped(desk: _Desk[Q]) -> Callable[[Turn, Q], Outcome]:
+        def decided(turn: Turn, message: Any) -> Outcome:  # noqa: ANN401 - a Q with a key_digest
+            admitted = opened(turn, message.key_digest, scope)
+            if not isinstance(admitted, Opened):
+                return admitted
+            outcome = desk(turn, admitted.storefront, message)
+            return told(outcome, admitted.standing)
+
+        decided.__doc__ = desk.__doc__
+        return decided
+
+    return wrapped
+
+
+def told(outcome: Outcome, standing: Standing | None) -> Outcome:
+    """Put a limit's standing into an outcome that has room for it and none yet."""
+    if standing is None or getattr(outcome, "standing", standing) is not None:
+        return outcome
+    return msgspec.structs.replace(outcome, standing=standing)
+
+
+def _secret_key(turn: Turn, key_digest: str) -> Key | None:
+    for key in (turn.ledger.get(Keys) or Keys()).keys:
+        if key.digest == key_digest and key.key_kind == "secret":
+            return key
+    return None
+
+
+def _counted(turn: Turn, storefront: Storefront, key: Key) -> Standing | TooMany:
+    limit = policy_of(storefront).keys.secret_per_minute
+    rule = Rule("keys.secret", limit, MINUTE_MS)
+    calls = (turn.ledger.get(KeyTraffic, key.id) or KeyTraffic()).calls
+    wait_ms = windows.wait_ms(calls, rule, turn.now_ms)
+    after = _newest(windows.counted(calls, rule, turn.now_ms), limit)
+    turn.ledger.put(KeyTraffic(after), key.id, keep_ms=MINUTE_MS)
+    standing = windows.standing(after, rule, turn.now_ms)
+    if wait_ms:
+        # This very call counts, so whoever goes on trying waits for the newest of them to leave.
+        wait_ms = windows.wait_ms(after, rule, turn.now_ms)
+        return TooMany(standing=standing, wait_ms=wait_ms)
+    return standing
+
+
+def _newest(window: Window, limit: int) -> Window:
+    """Forget what no decision depends on: whether a call fits, the newest ``limit`` tell.
+
+    Without this whoever hammers with a spent key makes the record grow by every call.
+    """
+    times, counts, total = window.times, window.counts, window.total
+    surplus, gone = total - limit, 0
+    while surplus > 0:
+        if counts[gone] > surplus:
+            counts = (*counts[:gone], counts[gone] - surplus, *counts[gone + 1 :])
+            break
+        surplus -= counts[gone]
+        gone += 1
+    return Window(times[gone:], counts[gone:], min(total, limit))
