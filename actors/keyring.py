@@ -18,6 +18,10 @@ from doorward.actors.tokens import base64url
 
 KEY_BYTES: Final = 32
 CODE_DIGITS: Final = 6
+TOKEN_ID_BYTES: Final = 20
+"""The random id behind an action or status token: more bits than the 129 that the token shows."""
+_ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TOKEN_LENGTH: Final = 25
 
 
 class Keyring:
@@ -59,6 +63,32 @@ class Keyring:
         """Derive a challenge's link token: ``l`` and 256 bits as 43 base64url characters."""
         mac = hmac.digest(self._derived(key_id, storefront, "link"), challenge_id, "sha256")
         return "l" + base64url(mac)
+
+    def action_token(self, key_id: str, storefront: str, token_id: bytes) -> str:
+        """Derive an action token: ``a`` and 25 of ``[a-z0-9]``, 129 bits.
+
+        Nothing but its SHA-256 is kept, yet a mail can carry it: the job names the id.
+
+        Args:
+            key_id: The master key it was minted under; must be known.
+            storefront: ``slug/birth``.
+            token_id: ``TOKEN_ID_BYTES`` random bytes, fresh for every token.
+        """
+        return "a" + self._digits(key_id, storefront, "action", token_id)
+
+    def status_token(self, key_id: str, storefront: str, token_id: bytes) -> str:
+        """Derive an order-status token: ``o`` and 25 of ``[a-z0-9]``; all as ``action_token``."""
+        return "o" + self._digits(key_id, storefront, "status", token_id)
+
+    def _digits(self, key_id: str, storefront: str, purpose: str, token_id: bytes) -> str:
+        mac = hmac.digest(self._derived(key_id, storefront, purpose), token_id, "sha256")
+        # 256 bits for 129 (36**25): the first digits are more likely than others by 2**-127.
+        number = int.from_bytes(mac, "big")
+        digits = []
+        for _ in range(_TOKEN_LENGTH):
+            number, digit = divmod(number, len(_ALPHABET))
+            digits.append(_ALPHABET[digit])
+        return "".join(digits)
 
     def access_token(
         self, key_id: str, storefront: str, order: tuple[str, int], *, partition: int

@@ -4,8 +4,23 @@ from typing import Final
 
 from doorward.actors.keyring import Keyring
 from doorward.actors.partitions import partition_of
-from doorward.actors.post.mail import Content, Mail, OrderNews, SignIn
-from doorward.actors.records.mail import MailJob, OrderLetter, SignInLetter
+from doorward.actors.post.contents import (
+    ActionLink,
+    Content,
+    OrderNews,
+    ReturnNews,
+    SignIn,
+    StatusLink,
+)
+from doorward.actors.post.mail import Mail
+from doorward.actors.records.mail import (
+    ActionLetter,
+    MailJob,
+    OrderLetter,
+    ReturnLetter,
+    SignInLetter,
+    StatusLetter,
+)
 
 _MINUTE_MS: Final = 60_000
 _NEUTRAL_ACCENT: Final = "#1f2937"
@@ -25,15 +40,22 @@ def opened(job: MailJob, keyring: Keyring, *, at_ms: int) -> Mail | None:
         origin=job.origin,
         locale=job.locale,
         expires_at_ms=job.expires_at_ms,
-        sent_at_ms=job.sent_at_ms,
+        sent_at_ms=max(job.sent_at_ms, job.not_before_ms),
         content=content,
     )
 
 
 def _content(job: MailJob, keyring: Keyring, at_ms: int) -> Content | None:
-    if isinstance(job.letter, OrderLetter):
-        return _order_news(job, job.letter, keyring)
-    return _sign_in(job, job.letter, keyring, at_ms)
+    letter = job.letter
+    if isinstance(letter, SignInLetter):
+        return _sign_in(job, letter, keyring, at_ms)
+    if isinstance(letter, OrderLetter):
+        return _order_news(job, letter, keyring)
+    if isinstance(letter, ReturnLetter):
+        return _return_news(job, letter, keyring)
+    if isinstance(letter, StatusLetter):
+        return _status_link(job, letter, keyring)
+    return _action_link(job, letter, keyring)
 
 
 def _sign_in(job: MailJob, letter: SignInLetter, keyring: Keyring, at_ms: int) -> SignIn | None:
@@ -49,6 +71,29 @@ def _sign_in(job: MailJob, letter: SignInLetter, keyring: Keyring, at_ms: int) -
 
 
 def _order_news(job: MailJob, letter: OrderLetter, keyring: Keyring) -> OrderNews | None:
+    link = _order_page(job, letter, keyring)
+    if link is None:
+        return None
+    return OrderNews(
+        news=letter.news,
+        number=letter.number,
+        # A mail that was held back says no status: it may be another one by now.
+        status=letter.status if job.not_before_ms <= job.sent_at_ms else None,
+        link=link,
+    )
+
+
+def _return_news(job: MailJob, letter: ReturnLetter, keyring: Keyring) -> ReturnNews | None:
+    asks = bool(letter.page)
+    link = f"{job.origin}{letter.page}" if asks else _order_page(job, letter, keyring)
+    if link is None:
+        return None
+    return ReturnNews(
+        news=letter.news, number=letter.number, note=letter.note, asks=asks, link=link
+    )
+
+
+def _order_page(job: MailJob, letter: OrderLetter | ReturnLetter, keyring: Keyring) -> str | None:
     if not keyring.knows(letter.access_key_id):
         return None
     token = keyring.access_token(
@@ -57,9 +102,30 @@ def _order_news(job: MailJob, letter: OrderLetter, keyring: Keyring) -> OrderNew
         (letter.order_id, letter.access_version),
         partition=partition_of(job.slug),
     )
-    return OrderNews(
-        news=letter.news,
+    return f"{job.origin}/o/{token}"
+
+
+def _status_link(job: MailJob, letter: StatusLetter, keyring: Keyring) -> StatusLink | None:
+    if not keyring.knows(letter.key_id):
+        return None
+    token = keyring.status_token(letter.key_id, job.life, letter.token_id)
+    return StatusLink(
         number=letter.number,
         status=letter.status,
-        link=f"{job.origin}/o/{token}",
+        total=letter.total,
+        currency=letter.currency,
+        until_ms=letter.until_ms,
+        link=f"{job.origin}/order/{token}/status",
+    )
+
+
+def _action_link(job: MailJob, letter: ActionLetter, keyring: Keyring) -> ActionLink | None:
+    if not keyring.knows(letter.key_id):
+        return None
+    token = keyring.action_token(letter.key_id, job.life, letter.token_id)
+    return ActionLink(
+        action=letter.action,
+        number=letter.number,
+        until_ms=job.expires_at_ms,
+        link=f"{job.origin}/actions/{token}",
     )

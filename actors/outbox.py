@@ -5,6 +5,9 @@ are code and link derived. The owner feeds its own commits straight to the post;
 store is read only after a partition was taken, or when the post had no room. So a mail may go twice
 after a crash (the same mail, with the same code), but none is lost and none goes before its code is
 true.
+
+A mail that is to be held back waits in the store as well, not here: what is remembered is only when
+a partition's outbox must be read again, however many wait in it and whoever owns it by then.
 """
 
 from collections.abc import Callable
@@ -23,6 +26,8 @@ from doorward.actors.records.codec import decode_job
 from doorward.actors.records.mail import MailJob
 
 PAGE: Final = 500
+HELD_STEP_MS: Final = 10_000
+"""Mails that are held back go at steps of this, so that thousands of them are read a few times."""
 
 
 class Outbox:
@@ -42,12 +47,19 @@ class Outbox:
         self._keyring = keyring
         self._clock_ms = clock_ms
         self._unread: set[int] = set()
+        self._held: dict[int, int] = {}
         # A mailbox that is only looked at needs no delivery: no queue, no retry, no deadline.
         self._mailbox = transport if isinstance(transport, DevelopmentMailbox) else None
         self.delivery = Delivery(transport, clock_ms=clock_ms, settle=self._settled)
 
     def send(self, partition: int, mail_id: str, job: MailJob) -> None:
-        """Send a committed mail; what finds no room is read from the store again later."""
+        """Send a committed mail; what finds no room, or is too early, is read again later."""
+        if job.is_blank:
+            self._host.gate.strike(partition, mail_id)
+            return
+        if job.not_before_ms > self._clock_ms():
+            self._hold(partition, job.not_before_ms)
+            return
         if self._mailbox is not None:
             self._mailbox.keep(lambda: opened(job, self._keyring, at_ms=job.sent_at_ms))
             self.delivery.sent += 1
@@ -71,11 +83,22 @@ class Outbox:
         Raises:
             StoreUnreachable: When the store does not answer; what is left stays noted.
         """
+        self._release()
         for partition in sorted(self._unread):
             if await self._read(partition):
                 self._unread.discard(partition)
             elif self.delivery.full:
                 return
+
+    def _hold(self, partition: int, until_ms: int) -> None:
+        step_ms = -(-until_ms // HELD_STEP_MS) * HELD_STEP_MS
+        self._held[partition] = min(step_ms, self._held.get(partition, step_ms))
+
+    def _release(self) -> None:
+        now_ms = self._clock_ms()
+        for partition in [held for held, until_ms in self._held.items() if until_ms <= now_ms]:
+            del self._held[partition]
+            self._unread.add(partition)
 
     async def _read(self, partition: int) -> bool:
         after = ""

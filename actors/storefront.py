@@ -9,18 +9,41 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from doorward.actors.desks import (
+    account_overview,
+    account_sessions,
+    account_sign_in,
+    accounts,
+    action_tokens,
+    addresses,
+    audit,
     codes,
+    customer_returns,
+    erasures,
+    exports,
     fronts,
     keys,
     mails,
+    merchant_customers,
+    merchant_returns,
+    merchant_settings,
     order_lists,
     order_pages,
+    order_status,
     orders,
     profiles,
     sessions,
     storefronts,
 )
-from doorward.actors.messages import merchant, operator, sandbox, sign_in
+from doorward.actors.messages import (
+    account,
+    merchant,
+    operator,
+    sandbox,
+    sign_in,
+)
+from doorward.actors.messages import merchant_customers as people
+from doorward.actors.messages import merchant_returns as aftermath
+from doorward.actors.messages import merchant_settings as settings
 from doorward.actors.messages import orders as buyer
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.fronts import AskWithFront
@@ -34,13 +57,28 @@ _DESKS: Final[dict[type[Request], Callable[[Turn, Any], Outcome]]] = {
     sign_in.UpdateMe: sessions.update_me,
     sign_in.SignOut: sessions.sign_out,
     sign_in.ReadFront: storefronts.read_front,
-    operator.PutStorefront: storefronts.put_storefront,
+    account.RequestSignIn: account_sign_in.request_sign_in,
+    account.VerifySignIn: account_sign_in.verify_sign_in,
+    account.Logout: account_sessions.logout,
+    account.ListSessions: account_sessions.list_sessions,
+    account.EndSessions: account_sessions.end_sessions,
+    account.ReadOverview: account_overview.read_overview,
+    account.ReadAccount: accounts.read_account,
+    account.UpdateAccount: accounts.update_account,
+    account.ListOwnOrders: accounts.list_own_orders,
+    account.GetOwnOrder: accounts.get_own_order,
+    account.ListAddresses: addresses.list_addresses,
+    account.GetAddress: addresses.get_address,
+    account.AddAddress: addresses.add_address,
+    account.ChangeAddress: addresses.change_address,
+    account.RemoveAddress: addresses.remove_address,
+    operator.PutStorefront: audit.operators(storefronts.put_storefront),
     operator.GetStorefront: storefronts.get_storefront,
     operator.DeleteStorefront: storefronts.delete_storefront,
     operator.EraseRecords: storefronts.erase_records,
-    operator.AddKey: keys.add_key,
+    operator.AddKey: audit.operators(keys.add_key),
     operator.ListKeys: keys.list_keys,
-    operator.RevokeKey: keys.revoke_key,
+    operator.RevokeKey: audit.operators(keys.revoke_key),
     operator.FindKey: keys.find_key,
     buyer.ReadOrders: profiles.read_orders,
     buyer.ReadProfile: profiles.read_profile,
@@ -58,6 +96,28 @@ _DESKS: Final[dict[type[Request], Callable[[Turn, Any], Outcome]]] = {
     merchant.ConfirmPayment: orders.confirm_payment,
     merchant.RotateAccess: orders.rotate_access,
     merchant.FindProof: orders.find_proof,
+    account.ListReturns: customer_returns.list_returns,
+    account.RequestReturn: customer_returns.request_return,
+    account.CancelReturn: customer_returns.cancel_return,
+    account.PreviewAction: action_tokens.preview_action,
+    account.TakeAction: action_tokens.take_action,
+    account.ReadOrderStatus: order_status.read_order_status,
+    aftermath.ListAllReturns: merchant_returns.list_returns,
+    aftermath.GetReturn: merchant_returns.get_return,
+    aftermath.ChangeReturn: merchant_returns.change_return,
+    aftermath.MintStatusLink: order_status.mint_status_link,
+    aftermath.MintAction: action_tokens.mint_action,
+    people.FindCustomer: merchant_customers.find_customer,
+    people.GetCustomer: merchant_customers.get_customer,
+    people.RevokeSessions: merchant_customers.revoke_sessions,
+    people.ExportCustomer: exports.export_customer,
+    people.EraseCustomer: erasures.erase_customer,
+    people.EraseMore: erasures.erase_more,
+    settings.ReadPolicy: merchant_settings.read_policy,
+    settings.ChangePolicy: merchant_settings.change_policy,
+    settings.ReadOwnStorefront: merchant_settings.read_own_storefront,
+    settings.ChangeOwnStorefront: merchant_settings.change_own_storefront,
+    settings.ReadAudit: merchant_settings.read_audit,
     sandbox.ReadMail: mails.read_mail,
     sandbox.ClearMail: mails.clear_mail,
     sandbox.AdvanceClock: storefronts.advance_clock,
@@ -71,5 +131,5 @@ def decide(turn: Turn, message: Request) -> Outcome:
         Miss: When a record it needs is not in memory; run it again once that is fetched.
     """
     if isinstance(message, AskWithFront):
-        return fronts.with_front(turn, decide(turn, message.request))
+        return fronts.with_front(turn, message, decide)
     return _DESKS[type(message)](turn, message)

@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.console import Console
 
-from bench import imports, machine, report, scenarios
+from bench import account_scenarios, imports, machine, report, scenarios
 from bench.failures import BenchFailed
 from bench.machine import STOLEN_SHARE, CpuTime
 from bench.memory import grow
@@ -27,6 +27,9 @@ LOADS: Final[dict[str, Callable[[Plan], Result]]] = {
     "verify-otp": scenarios.verify_otp,
     "me": scenarios.me,
     "client-orders": scenarios.client_orders,
+    "verify-account": account_scenarios.verify_account,
+    "profile-bearer": account_scenarios.profile_bearer,
+    "order-detail": account_scenarios.order_detail,
 }
 IMPORT: Final = "import-orders"
 GROWING: Final = ("rss", "idle")

@@ -51,6 +51,62 @@ _ORDERS: Final = _enveloped(
     }
 )
 
+_ACCOUNT_SIGNED_IN: Final = {
+    "token": "0123456789abcdef0123456789abcdef0123456789a",
+    "expiresAt": "2026-01-31T00:00:00.000Z",
+    "customerId": "00000000-0000-4000-8000-000000000000",
+}
+_PROFILE: Final = {
+    "customerId": "00000000-0000-4000-8000-000000000000",
+    "name": None,
+    "email": "r00-0000001@bench.example",
+    "phone": None,
+    "emailVerified": True,
+    "createdAt": "2026-01-01T00:00:00.000Z",
+}
+_ORDER: Final = {
+    "orderNumber": "B-0000001",
+    "status": "CONFIRMED",
+    "fulfillmentStatus": "UNFULFILLED",
+    "paymentStatus": "unpaid",
+    "paymentMethod": None,
+    "subtotalInCents": 270_000,
+    "discountInCents": 0,
+    "taxInCents": 0,
+    "shippingInCents": 18_000,
+    "totalInCents": 288_000,
+    "currency": "IDR",
+    "items": [
+        {
+            "id": str(line),
+            "productId": None,
+            "variantId": None,
+            "name": f"Kopi Gayo {line}, 250 g",
+            "quantity": line,
+            "unitPriceInCents": 45_000,
+            "totalPriceInCents": line * 45_000,
+            "returnableQuantity": 0,
+        }
+        for line in (1, 2, 3)
+    ],
+    "shippingAddress": {
+        "name": "Dewi Lestari",
+        "company": None,
+        "line1": "Jl. Braga No. 12",
+        "line2": None,
+        "city": "Bandung",
+        "region": None,
+        "postalCode": "40111",
+        "country": "ID",
+        "phone": None,
+    },
+    "billingAddress": None,
+    "tracking": None,
+    "returns": [],
+    "createdAt": "2026-01-01T08:00:00.000Z",
+    "updatedAt": "2026-01-01T08:00:00.000Z",
+}
+
 
 async def request_otp(request: web.Request) -> web.Response:
     """Read the body, mail nothing."""
@@ -74,6 +130,22 @@ async def client_orders(_request: web.Request) -> web.Response:
     return web.json_response(_ORDERS)
 
 
+async def account_verify(request: web.Request) -> web.Response:
+    """Read the body, let everybody in by a bearer."""
+    await request.json()
+    return web.json_response(_ACCOUNT_SIGNED_IN)
+
+
+async def account_profile(_request: web.Request) -> web.Response:
+    """Know everybody's profile."""
+    return web.json_response(_PROFILE)
+
+
+async def account_order(_request: web.Request) -> web.Response:
+    """Show everybody the same order."""
+    return web.json_response(_ORDER)
+
+
 def make_app() -> web.Application:
     """Make the application, with Doorward's own paths: it is sent the very same requests."""
     app = web.Application()
@@ -81,6 +153,9 @@ def make_app() -> web.Application:
     app.router.add_post("/api/v1/client-auth/verify-otp", verify_otp)
     app.router.add_get("/api/v1/client-auth/me", me)
     app.router.add_get("/api/v1/client/orders", client_orders)
+    app.router.add_post("/api/v1/public/customer/auth/verify", account_verify)
+    app.router.add_get("/api/v1/customer/account/profile", account_profile)
+    app.router.add_get("/api/v1/customer/account/orders/{number}", account_order)
     return app
 
 

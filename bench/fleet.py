@@ -24,6 +24,7 @@ _KEPT_MAILS: Final = 5_000
 _POLICY: Final = {
     "codes": {"perAddressPerMinute": _ANY_VOLUME, "perStorefrontPerMinute": _ANY_VOLUME},
     "verifications": {"perAddressPerMinute": _ANY_VOLUME, "perStorefrontPerMinute": _ANY_VOLUME},
+    "signIn": {"open": True},
 }
 _COOKIE: Final = re.compile(rb"\r\nSet-Cookie: (portal-([a-z0-9-]+)=[^;]+)", re.IGNORECASE)
 

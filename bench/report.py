@@ -22,6 +22,9 @@ RATIO_AIMS: Final = {
     "verify-otp": 0.35,
     "me": 0.65,
     "client-orders": 0.35,
+    "verify-account": 0.35,
+    "profile-bearer": 0.60,
+    "order-detail": 0.50,
 }
 """Share of the bare server's requests per second that is asked for."""
 STEADY_P99_AIM_MS: Final = 20.0

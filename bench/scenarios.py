@@ -26,7 +26,7 @@ _HEADROOM: Final = 1.5
 """A round may be so much faster than the one before, and still find codes to use."""
 _STEADY_GRACE_SECONDS: Final = 30.0
 _NUMBER_DIGITS: Final = 7
-_LISTED: Final = 20
+LISTED: Final = 20
 _TROUBLES: Final = (
     "doorward_commits_refused_total",
     "doorward_failed_turns_total",
@@ -44,11 +44,11 @@ def request_otp(plan: Plan, storefronts: int) -> Result:
         before = door.figures()
 
         def feed(number: int, _last: Load | None) -> Feed:
-            return Feed.write("fresh", fresh_parts(slugs, _mark(number)), folder / "feed")
+            return Feed.write("fresh", fresh_parts(slugs, mark_of(number)), folder / "feed")
 
         pairs = in_turns(plan, door, beside, feed)
         faults = _missing_mails(before, door.figures())
-        return _result(f"request-otp-{storefronts}", door, pairs, faults)
+        return result_of(f"request-otp-{storefronts}", door, pairs, faults)
 
 
 def verify_otp(plan: Plan) -> Result:
@@ -57,11 +57,11 @@ def verify_otp(plan: Plan) -> Result:
         storefronts = uvloop.run(fleet.open_sandboxes(door, plan.sandboxes))
 
         def feed(number: int, last: Load | None) -> Feed:
-            wanted = _codes_wanted(plan, last)
-            codes = uvloop.run(fleet.mail_codes(door, storefronts, wanted, mark=_mark(number)))
+            wanted = codes_wanted(plan, last)
+            codes = uvloop.run(fleet.mail_codes(door, storefronts, wanted, mark=mark_of(number)))
             return Feed.write("once", [fleet.verify_otp(code) for code in codes], folder / "feed")
 
-        return _result("verify-otp", door, in_turns(plan, door, beside, feed), [])
+        return result_of("verify-otp", door, in_turns(plan, door, beside, feed), [])
 
 
 def me(plan: Plan) -> Result:
@@ -71,7 +71,7 @@ def me(plan: Plan) -> Result:
         parts = [fleet.me(session) for session in sessions]
         feed = Feed.write("again", parts, folder / "feed")
         pairs = in_turns(plan, door, beside, lambda _number, _last: feed)
-        peak = _result("me", door, pairs, [])
+        peak = result_of("me", door, pairs, [])
         rate = PEAK_SHARE * peak.door(per_second)
         steady = [_held(plan, door, feed, rate) for _ in range(plan.rounds)]
         dead = len(sessions) - uvloop.run(fleet.count_live(door, sessions))
@@ -87,7 +87,7 @@ def client_orders(plan: Plan) -> Result:
         feed = Feed.write("again", parts, folder / "feed")
         faults = uvloop.run(_incomplete(door, parts))
         pairs = in_turns(plan, door, beside, lambda _number, _last: feed)
-        return _result("client-orders", door, pairs, faults)
+        return result_of("client-orders", door, pairs, faults)
 
 
 def fresh_parts(slugs: Sequence[str], mark: str) -> list[bytes]:
@@ -102,7 +102,8 @@ def fresh_parts(slugs: Sequence[str], mark: str) -> list[bytes]:
     return [before, between, after, *(slug.encode() for slug in slugs)]
 
 
-def _mark(number: int) -> str:
+def mark_of(number: int) -> str:
+    """Begin the emails of a round, so that no two rounds share one."""
     return f"r{number:02d}-"
 
 
@@ -114,7 +115,8 @@ def _missing_mails(before: dict[str, float], after: dict[str, float]) -> list[st
     return [f"{asked:.0f} codes were asked for, {mailed:.0f} mailed"] if asked != mailed else []
 
 
-def _codes_wanted(plan: Plan, last: Load | None) -> int:
+def codes_wanted(plan: Plan, last: Load | None) -> int:
+    """Tell how many codes a round may take, going by the one before."""
     if last is None:
         return plan.first_codes
     return int(last.tally.per_second * plan.seconds * _HEADROOM) + plan.connections
@@ -122,19 +124,19 @@ def _codes_wanted(plan: Plan, last: Load | None) -> int:
 
 async def _sessions(door: Door, plan: Plan) -> list[Session]:
     storefronts = await fleet.open_sandboxes(door, min(plan.sandboxes, plan.cookies))
-    codes = await fleet.mail_codes(door, storefronts, plan.cookies, mark=_mark(0))
+    codes = await fleet.mail_codes(door, storefronts, plan.cookies, mark=mark_of(0))
     return await fleet.sign_in(door, codes)
 
 
 async def _buyers(door: Door, plan: Plan) -> list[Session]:
     """Sign buyers in, and bring in 20 orders of each."""
     storefronts = await fleet.open_sandboxes(door, min(plan.sandboxes, plan.buyers))
-    codes = await fleet.mail_codes(door, storefronts, plan.buyers, mark=_mark(0))
+    codes = await fleet.mail_codes(door, storefronts, plan.buyers, mark=mark_of(0))
     for storefront in storefronts:
         emails = [code.email for code in codes if code.slug == storefront.slug]
         bought = [
             orders.order(number, email)
-            for number, email in enumerate(email for email in emails for _ in range(_LISTED))
+            for number, email in enumerate(email for email in emails for _ in range(LISTED))
         ]
         await orders.bring_in(door, storefront.slug, bought)
     return await fleet.sign_in(door, codes)
@@ -143,8 +145,8 @@ async def _buyers(door: Door, plan: Plan) -> list[Session]:
 async def _incomplete(door: Door, asked: Sequence[bytes]) -> list[str]:
     """Hold the server to its word: every buyer sees every order."""
     answers = await ask_all(door.port, asked, expect={200})
-    short = sum(len(orjson.loads(each.body)["data"]["orders"]) != _LISTED for each in answers)
-    return [f"{short} buyers did not see all of their {_LISTED} orders"] if short else []
+    short = sum(len(orjson.loads(each.body)["data"]["orders"]) != LISTED for each in answers)
+    return [f"{short} buyers did not see all of their {LISTED} orders"] if short else []
 
 
 def _held(plan: Plan, door: Door, feed: Feed, rate: float) -> Steady:
@@ -169,7 +171,8 @@ def both() -> Iterator[tuple[Door, Server, Path]]:
         yield door, beside, folder
 
 
-def _result(name: str, door: Door, pairs: list[Pair], faults: list[str]) -> Result:
+def result_of(name: str, door: Door, pairs: list[Pair], faults: list[str]) -> Result:
+    """Sum a scenario up."""
     if any(pair.door.tally.ran_out for pair in pairs):
         faults = [*faults, "a round ran out of codes"]
     return Result(

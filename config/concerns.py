@@ -133,7 +133,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
             unit="word",
             meaning="When the embedded Redis writes to disk. `everysec` is faster, and when the "
             "machine dies the last second of what was promised is lost: codes and guesses "
-            "counted, sign-outs too.",
+            "counted, sign-outs too, and a code that was used may work once more.",
         ),
     ] = "always"
     allow_volatile: Annotated[

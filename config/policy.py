@@ -23,6 +23,7 @@ from doorward.config.policy_sections import (
     Section,
     Sessions,
     SignIn,
+    Tokens,
     Verifications,
 )
 
@@ -39,6 +40,7 @@ class Policy(Section, frozen=True, kw_only=True):
     devices: Devices = Devices()
     sign_in: SignIn = SignIn()
     orders: Orders = Orders()
+    tokens: Tokens = Tokens()
     keys: Keys = Keys()
 
 

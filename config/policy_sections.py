@@ -278,6 +278,22 @@ class Orders(Section, frozen=True, kw_only=True):
     ] = 30
 
 
+class Tokens(Section, frozen=True, kw_only=True):
+    """Action tokens and order-status links."""
+
+    misses_per_address_per_minute: Annotated[
+        int,
+        number(
+            "requests",
+            low=1,
+            high=_ANY_VOLUME,
+            meaning="Tokens that open nothing, tried by one client address (IPv6: one /64), in any "
+            "60 seconds. A good one opens what it opens all the same.",
+            source="contract §3",
+        ),
+    ] = 60
+
+
 class Keys(Section, frozen=True, kw_only=True):
     """API keys."""
 

@@ -17,9 +17,21 @@ from doorward.http.proofs import Proofs, add_proofs
 from doorward.http.replies import Failure, Reply
 from doorward.http.surface import Handler, Surface
 from doorward.http.surfaces import (
+    account,
+    account_addresses,
+    account_orders,
+    account_profile,
+    account_sign_in,
+    account_tokens,
     merchant,
+    merchant_actions,
+    merchant_audit,
     merchant_bulk,
+    merchant_customers,
+    merchant_policy,
     merchant_proofs,
+    merchant_returns,
+    merchant_storefront,
     operator,
     operator_orders,
     portal,
@@ -27,19 +39,44 @@ from doorward.http.surfaces import (
     public_orders,
     sandbox,
 )
+from doorward.http.surfaces.account import ACCOUNT, TOKENS
 from doorward.http.surfaces.merchant_keys import MERCHANT
 from doorward.http.surfaces.operator import OPERATOR
 from doorward.http.surfaces.portal import PORTAL
 from doorward.http.surfaces.public_orders import ORDER_PAGES
 from doorward.http.system import System
 
+_ACCOUNT: Final = (
+    (ACCOUNT, account_sign_in.ROUTES),
+    (ACCOUNT, account_profile.ROUTES),
+    (ACCOUNT, account_addresses.ROUTES),
+    (ACCOUNT, account_orders.ROUTES),
+    (TOKENS, account_tokens.ACTION_ROUTES),
+    (TOKENS, account_tokens.STATUS_ROUTES),
+)
+_MERCHANT: Final = (
+    merchant,
+    merchant_actions,
+    merchant_audit,
+    merchant_bulk,
+    merchant_customers,
+    merchant_policy,
+    merchant_proofs,
+    merchant_returns,
+    merchant_storefront,
+    sandbox,
+)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PLAIN: Final = Surface()
 
 SHAPES: Final[tuple[tuple[str, Surface], ...]] = (
     ("/api/v1/client-auth", PORTAL),
     ("/api/v1/client", PORTAL),
+    (account_tokens.STATUS, TOKENS),
     ("/api/v1/public/orders", ORDER_PAGES),
+    (account.SIGN_IN_PREFIX, ACCOUNT),
+    (account_tokens.ACTIONS, TOKENS),
+    (account.PREFIX, ACCOUNT),
     ("/api/v1/operator", OPERATOR),
     ("/api/v1/merchant", MERCHANT),
     ("/", PLAIN),
@@ -62,13 +99,14 @@ class Health:
 HEALTH: Final = web.AppKey("health", Health)
 
 
-def make_app(
+def make_app(  # noqa: PLR0913 - what an application is made of, each by its name
     system: System,
     *,
     operator_key: str,
     addresses: ClientAddress,
     proofs: Proofs,
     mailbox: DevelopmentMailbox | None = None,
+    hosted_domain: str | None = None,
 ) -> web.Application:
     """Make the application.
 
@@ -78,6 +116,7 @@ def make_app(
         addresses: Tells client addresses apart.
         proofs: Takes proofs of payment in, and gives them out.
         mailbox: The development mailbox, where there is one to look at.
+        hosted_domain: The domain below which every storefront has a host of its own.
     """
     app = web.Application()
     app[HEALTH] = Health(system)
@@ -88,12 +127,15 @@ def make_app(
     routes.add(ORDER_PAGES, public_orders.ROUTES)
     operated = (*operator.ROUTES, *operator_orders.ROUTES)
     routes.add(OPERATOR, [(verb, path, guard(handler)) for verb, path, handler in operated])
-    for routed in (merchant, merchant_bulk, merchant_proofs, sandbox):
-        routes.add(MERCHANT, routed.ROUTES)
+    home = account.at_home(hosted_domain)
+    for surface, routed in _ACCOUNT:
+        routes.add(surface, [(verb, path, home(handler)) for verb, path, handler in routed])
+    for keyed in _MERCHANT:
+        routes.add(MERCHANT, keyed.ROUTES)
     routes.add(PLAIN, _health_routes(app[HEALTH]))
     if mailbox is not None:
         add_dev_mailbox(app, mailbox)
-    pages.register(app, system, addresses)
+    pages.register(app, system, addresses, elsewhere=routes.nowhere)
     routes.register(app)
     return app
 
@@ -116,7 +158,7 @@ class _Routes:
     def register(self, app: web.Application) -> None:
         for path, by_method in self._paths.items():
             app.router.add_route("*", path, self._dispatch(path, by_method))
-        app.router.add_route("*", "/{path:.*}", self._nowhere)
+        app.router.add_route("*", "/{path:.*}", self.nowhere)
         # Any: EdgeServer makes a web.Request, though it only promises its base class.
         exact: dict[tuple[str, str], Any] = {
             (method, path): endpoint
@@ -136,7 +178,8 @@ class _Routes:
 
         return dispatch
 
-    async def _nowhere(self, request: web.Request) -> web.StreamResponse:
+    async def nowhere(self, request: web.Request) -> web.StreamResponse:
+        """Answer what is not routed, in the shape of whoever speaks for the path."""
         # The pages are routed by method, so another method of theirs arrives here (ASVS 4.1.4).
         allowed = await _methods_at(request)
         failure = (

@@ -14,6 +14,7 @@ from multidict import istr
 from doorward.actors import tokens
 from doorward.actors.locales import accepted
 from doorward.actors.messages.envelope import NOTHING, Caller, Presented
+from doorward.http import device_labels
 from doorward.http.edge import cookies, fetch_metadata, json_body
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import BadRequest
@@ -64,6 +65,17 @@ class Call:
         """Tell who calls, where the CSRF rule does not apply: nothing is changed by a cookie."""
         return self._caller(None)
 
+    def reader(self) -> Caller:
+        """Tell who calls, where nothing is changed and nothing is mailed: no more than it takes."""
+        request, addresses = self.request, self._addresses
+        if KEY_HEADER in request.headers:
+            return self._caller(None)
+        return Caller(
+            address=addresses.of(request),
+            request_id=self.request_id,
+            scheme=addresses.scheme(request),
+        )
+
     def guarded_caller(self) -> Caller:
         """Tell who calls, for a request that a cookie empowers or whose answer sets one.
 
@@ -87,6 +99,7 @@ class Call:
             key_digest=tokens.digest(keys[0] if keys[0].isascii() else "") if keys else None,
             asserted_address=addresses.asserted(request) if keys else None,
             locale=accepted(request.headers.get(hdrs.ACCEPT_LANGUAGE)),
+            device_label=device_labels.label_of(request.headers.get(hdrs.USER_AGENT, "")),
         )
 
     async def body(self, shape: type[B]) -> B:

@@ -1,4 +1,4 @@
-"""An answer of bytes that somebody uploaded: streamed, to be saved by browsers, never shown."""
+"""An answer of many bytes: streamed, to be saved by browsers, never shown."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -24,11 +24,14 @@ _log: Final = structlog.get_logger("doorward.http")
 
 
 class Download(NamedTuple):
-    """A file to be saved; ``name`` is of plain ASCII letters, digits, dots and dashes."""
+    """A file to be saved; ``name`` is of plain ASCII letters, digits, dots and dashes.
+
+    ``size_bytes`` is None where nobody knows it before the end; the end is then told by framing.
+    """
 
     name: str
     media_type: str
-    size_bytes: int
+    size_bytes: int | None
     chunks: AsyncGenerator[bytes, None]
 
 
@@ -44,14 +47,15 @@ async def send(download: Download, request: web.Request, request_id: str) -> web
     headers["Content-Disposition"] = f'attachment; filename="{download.name}"'
     headers["X-Request-Id"] = request_id
     answer = web.StreamResponse(headers=headers)
-    answer.content_length = download.size_bytes
+    if download.size_bytes is not None:
+        answer.content_length = download.size_bytes
     async with aclosing(download.chunks) as chunks:
         first = await anext(chunks, b"")
         await answer.prepare(request)
         if request.method == "HEAD":
             return answer
         try:
-            await _write(answer, first, chunks, left=download.size_bytes)
+            await _write(answer, first, chunks, size=download.size_bytes)
         except Exception as error:  # noqa: BLE001 - the status is out: only the end can tell
             _log.warning("download_broken_off", cause=type(error).__name__, request_id=request_id)
             request.protocol.force_close()
@@ -61,12 +65,16 @@ async def send(download: Download, request: web.Request, request_id: str) -> web
 
 
 async def _write(
-    answer: web.StreamResponse, first: bytes, chunks: AsyncGenerator[bytes, None], *, left: int
+    answer: web.StreamResponse,
+    first: bytes,
+    chunks: AsyncGenerator[bytes, None],
+    *,
+    size: int | None,
 ) -> None:
     await answer.write(first)
-    left -= len(first)
+    written = len(first)
     async for chunk in chunks:
         await answer.write(chunk)
-        left -= len(chunk)
-    if left:
+        written += len(chunk)
+    if size not in {None, written}:
         raise EOFError("there was less or more than was said")

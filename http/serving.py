@@ -101,6 +101,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
         addresses=addresses,
         proofs=Proofs(blobs, folder.path / INCOMING),
         mailbox=mailbox if settings.server.listens_on_loopback else None,
+        hosted_domain=settings.server.hosted_domain,
     )
     port = await _listen(app, settings, addresses, stack)
     metrics_port = await _listen_metrics(system, settings, stack)

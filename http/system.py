@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.merchant_customers import EraseCustomer
 
 
 class System(Protocol):
@@ -17,6 +18,9 @@ class System(Protocol):
 
     async def erase(self, slug: str) -> Outcome:
         """Close a storefront and erase everything it had."""
+
+    async def erase_customer(self, slug: str, message: EraseCustomer) -> Outcome:
+        """Erase a person at a storefront; asked again, it goes on where it broke off."""
 
     def is_ready(self) -> bool:
         """Tell whether every storefront can be asked now."""

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
 from bench import (  # noqa: E402
+    account_scenarios,
+    accounts,
     fleet,
     imports,
     machine,
@@ -464,7 +466,17 @@ async def portal_requests(door: Door) -> list[bytes]:
     bought = [orders.order(number, used.email) for number in range(20)]
     await orders.bring_in(door, storefronts[0].slug, bought)
     asked = [fleet.verify_otp(unused), fleet.me(session), orders.client_orders(session)]
-    return [request, *asked]
+    return [request, *asked, *await account_requests(door)]
+
+
+async def account_requests(door: Door) -> list[bytes]:
+    storefronts = await fleet.open_sandboxes(door, 1)
+    used, unused = await fleet.mail_codes(door, storefronts, 2, mark="r02-")
+    (session,) = await accounts.sign_in(door, [used])
+    bought = [orders.order(number, used.email) for number in range(90, 91)]
+    await orders.bring_in(door, storefronts[0].slug, bought)
+    detail = accounts.order_detail(session, bought[0]["orderNumber"])
+    return [accounts.verify(unused), accounts.profile(session), detail]
 
 
 def test_the_bare_server_answers_what_doorward_answers() -> None:
@@ -473,7 +485,7 @@ def test_the_bare_server_answers_what_doorward_answers() -> None:
         ours = uvloop.run(bodies_of(door.port, requests))
         bares = uvloop.run(bodies_of(bare.port, requests))
 
-    assert len(ours) == 4
+    assert len(ours) == 7
     for body, beside in zip(ours, bares, strict=True):
         assert shape_of(orjson.loads(beside)) == shape_of(orjson.loads(body))
         assert len(beside) == pytest.approx(len(body), rel=0.15)
@@ -487,6 +499,9 @@ def test_the_bare_server_answers_what_doorward_answers() -> None:
         scenarios.verify_otp,
         scenarios.me,
         scenarios.client_orders,
+        account_scenarios.verify_account,
+        account_scenarios.profile_bearer,
+        account_scenarios.order_detail,
     ],
 )
 def test_a_scenario_measures_both_servers_and_loses_nothing(

@@ -14,6 +14,7 @@ from doorward.actors.desks import challenges, mails, sessions, tallies
 from doorward.actors.desks.callers import admitted
 from doorward.actors.desks.limits import rules_of
 from doorward.actors.desks.origins import is_secure, picked
+from doorward.actors.desks.sign_ins import Proof
 from doorward.actors.messages.envelope import Caller, Outcome
 from doorward.actors.messages.refusals import NotFound, TooMany
 from doorward.actors.messages.sign_in import (
@@ -46,11 +47,14 @@ def request_code(turn: Turn, message: RequestCode) -> Outcome:
         return counted
     tally, standing = counted
     device = picked(message.device, secure=is_secure(turn, storefront, message.caller))
-    challenge = challenges.issue(turn, storefront, tally, device=device)
+    challenge = challenges.issue(
+        turn, storefront, tally, device=device, with_link=False, mailed=True
+    )
     tallies.write(turn, tally.with_challenge(challenge))
-    if challenge.has_link:
-        challenges.put_link(turn, storefront, challenge, message.email)
-    mails.send_sign_in(turn, storefront, challenge, to=message.email, caller=message.caller)
+    letter = challenges.letter_of(challenge, with_link=False)
+    if letter.has_link:
+        challenges.put_link(turn, storefront, letter, message.email)
+    mails.send_sign_in(turn, storefront, letter, to=message.email, caller=message.caller)
     return CodeSent(ttl_seconds=policy.codes.ttl, standing=standing)
 
 
@@ -62,24 +66,10 @@ def verify_code(turn: Turn, message: VerifyCode) -> Outcome:
     caller = admitted(turn, storefront, message.caller)
     if not isinstance(caller, Caller):
         return caller
-    rules = rules_of(storefront.policy)
-    read = tallies.read(turn, address=caller.address, email=message.email)
-    counted = tallies.count_verification(read, rules, turn.now_ms)
-    if isinstance(counted, TooMany):
-        return counted
-    tally, standing = counted
-    challenge = challenges.open_challenge(turn, tally)
-    if challenge is not None and not challenge.has_code:
-        challenge = None
-    if _matches(turn, storefront, challenge, message.code):
-        return sessions.admit(turn, storefront, message, tally, standing, email=message.email)
-    if challenge is None:
-        tallies.write_volume(turn, tally)
-    else:
-        tallies.write(
-            turn, tallies.count_wrong_guess(tally, rules, policy_of(storefront), turn.now_ms)
-        )
-    return _sign_in_refused(turn, standing, message.caller.request_id)
+    proof = proven_by_code(turn, storefront, caller, email=message.email, code=message.code)
+    if not isinstance(proof, Proof):
+        return proof
+    return sessions.admit(turn, storefront, message, proof)
 
 
 def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
@@ -90,8 +80,43 @@ def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
     caller = admitted(turn, storefront, message.caller)
     if not isinstance(caller, Caller):
         return caller
-    link = turn.ledger.get(Link, message.token_digest)
-    read = tallies.read(turn, address=caller.address, email=link.email if link is not None else "")
+    proof = proven_by_link(turn, storefront, caller, message.token_digest)
+    if not isinstance(proof, Proof):
+        return proof
+    return sessions.admit(turn, storefront, message, proof)
+
+
+def proven_by_code(
+    turn: Turn, storefront: Storefront, caller: Caller, *, email: str, code: str
+) -> Proof | TooMany | SignInRefused:
+    """Try a code and count the try; what proves the mailbox is not spent yet (``sign_ins``)."""
+    rules = rules_of(storefront.policy)
+    read = tallies.read(turn, address=caller.address, email=email)
+    counted = tallies.count_verification(read, rules, turn.now_ms)
+    if isinstance(counted, TooMany):
+        return counted
+    tally, standing = counted
+    challenge = challenges.open_challenge(turn, tally)
+    if challenge is not None and not challenge.has_code:
+        challenge = None
+    if _matches(turn, storefront, challenge, code):
+        return Proof(email, caller, tally, standing)
+    if challenge is None:
+        tallies.write_volume(turn, tally)
+    else:
+        tallies.write(
+            turn, tallies.count_wrong_guess(tally, rules, policy_of(storefront), turn.now_ms)
+        )
+    return _sign_in_refused(turn, standing, caller.request_id)
+
+
+def proven_by_link(
+    turn: Turn, storefront: Storefront, caller: Caller, token_digest: str
+) -> Proof | TooMany | SignInRefused:
+    """Try a link's token and count the try; one that proves the mailbox opens nothing again."""
+    link = turn.ledger.get(Link, token_digest)
+    email = link.email if link is not None else ""
+    read = tallies.read(turn, address=caller.address, email=email)
     counted = tallies.count_verification(read, rules_of(storefront.policy), turn.now_ms)
     if isinstance(counted, TooMany):
         return counted
@@ -100,13 +125,12 @@ def verify_link(turn: Turn, message: VerifyLink) -> Outcome:
     if (
         link is None
         or challenge is None
-        or not challenge.has_link
+        or not (challenge.has_link and challenge.mailed)
         or challenge.id != link.challenge_id
     ):
         tallies.write_volume(turn, tally)
-        return _sign_in_refused(turn, standing, message.caller.request_id)
-    turn.ledger.delete(Link, message.token_digest)
-    return sessions.admit(turn, storefront, message, tally, standing, email=link.email)
+        return _sign_in_refused(turn, standing, caller.request_id)
+    return Proof(email, caller, tally, standing)
 
 
 def _matches(turn: Turn, storefront: Storefront, challenge: Challenge | None, code: str) -> bool:
@@ -114,7 +138,9 @@ def _matches(turn: Turn, storefront: Storefront, challenge: Challenge | None, co
     key_id = challenge.key_id if challenge else turn.place.keyring.newest
     asked = challenge.id if challenge else _DECOY_ID
     expected = turn.place.keyring.code(key_id, storefront.life(turn.slug), asked)
-    return hmac.compare_digest(expected.encode(), code.encode()) and challenge is not None
+    equal = hmac.compare_digest(expected.encode(), code.encode())
+    # One that was never mailed proves no mailbox: whoever has it right guessed it.
+    return equal and challenge is not None and challenge.mailed
 
 
 def _sign_in_refused(turn: Turn, standing: Standing, request_id: str) -> SignInRefused:

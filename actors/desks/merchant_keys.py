@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from doorward.actors import windows
+from doorward.actors.desks import audit
 from doorward.actors.desks.gathering import together
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.refusals import KeyRefused, NotFound, ScopeMissing, TooMany
@@ -22,10 +23,14 @@ _Desk = Callable[[Turn, Storefront, Q], Outcome]
 
 
 class Opened(NamedTuple):
-    """The storefront a key opens, and where the key's limit stands (None for the operator)."""
+    """The storefront a key opens, and where the key's limit stands (None for the operator).
+
+    ``who`` is what the audit log calls whoever calls.
+    """
 
     storefront: Storefront
     standing: Standing | None
+    who: str = audit.OPERATOR
 
 
 def opened(turn: Turn, key_digest: str | None, scope: str | None) -> Opened | Outcome:
@@ -52,13 +57,14 @@ def opened(turn: Turn, key_digest: str | None, scope: str | None) -> Opened | Ou
         return counted
     if scope is not None and scope not in key.scopes:
         return ScopeMissing(scope=scope)
-    return Opened(storefront, counted)
+    return Opened(storefront, counted, f"key:{key.id}")
 
 
 def keyed(scope: str | None) -> Callable[[_Desk[Q]], Callable[[Turn, Q], Outcome]]:
     """Make a desk of one that decides once a key has opened its storefront.
 
     The message must have a ``key_digest``; an outcome that has a ``standing`` is told the key's.
+    What changes anything is logged (``desks.audit``).
     """
 
     def wrapped(desk: _Desk[Q]) -> Callable[[Turn, Q], Outcome]:
@@ -66,7 +72,10 @@ def keyed(scope: str | None) -> Callable[[_Desk[Q]], Callable[[Turn, Q], Outcome
             admitted = opened(turn, message.key_digest, scope)
             if not isinstance(admitted, Opened):
                 return admitted
+            before = len(turn.ledger.writes)
             outcome = desk(turn, admitted.storefront, message)
+            if len(turn.ledger.writes) > before or audit.tells(message, outcome):
+                audit.called(turn, admitted.who, message)
             return told(outcome, admitted.standing)
 
         decided.__doc__ = desk.__doc__

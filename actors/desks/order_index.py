@@ -1,12 +1,13 @@
 """Where orders are filed: what is listed comes from here, what is counted too.
 
 Three indexes, because each list has its own order and filter and none may read what it does not
-show: all by creation; by creation within a status; by activity within an email, which is the
-buyer's own list and tells how many there are. An email is named by its digest.
+show: by creation within a status (all of them merged are all orders); within an email by activity,
+which is the portal's own list and tells how many there are, and by creation, which is the
+account's. An email is named by its digest.
 """
 
+from collections import defaultdict
 from functools import partial
-from typing import Final
 
 from doorward.actors import tokens
 from doorward.actors.desks.gathering import together
@@ -17,8 +18,6 @@ from doorward.actors.records.orders import Order
 
 Filing = tuple[Order | None, Order]
 """An order as it was filed (None: it was not) and as it is to be filed."""
-
-ALL: Final = "created"
 
 
 def of_status(status: str) -> str:
@@ -31,9 +30,14 @@ def of_email(email: str) -> str:
     return f"email-{tokens.email_id(email)}"
 
 
+def placed_by(email: str) -> str:
+    """Name the index of a canonical email by creation."""
+    return f"placed-{tokens.email_id(email)}"
+
+
 def names_of(order: Order) -> tuple[str, str, str]:
     """Name the indexes that an order is filed in."""
-    return ALL, of_status(order.status), of_email(order.email)
+    return of_status(order.status), of_email(order.email), placed_by(order.email)
 
 
 def file(ledger: Ledger, *filings: Filing) -> None:
@@ -42,40 +46,33 @@ def file(ledger: Ledger, *filings: Filing) -> None:
     Raises:
         Miss: Naming at once what all of it misses, one level of the indexes at a time.
     """
-    indexes: dict[str, SortedIndex] = {}
-    together(*(partial(_file, ledger, indexes, filing) for filing in filings))
+    moves: defaultdict[str, dict[IndexKey, bool]] = defaultdict(dict)
+    for before, after in filings:
+        old = _places(before) if before is not None else ()
+        new = _places(after)
+        # In their order: an order that comes twice lies where the later filing has it.
+        for name, key in old:
+            if (name, key) not in new:
+                moves[name][key] = False
+        for name, key in new:
+            if (name, key) not in old:
+                moves[name][key] = True
+    together(*(partial(_move, ledger, name, keys) for name, keys in moves.items()))
 
 
-def _file(ledger: Ledger, indexes: dict[str, SortedIndex], filing: Filing) -> None:
-    before, after = filing
-    old = _places(before) if before is not None else ()
-    new = _places(after)
+def _move(ledger: Ledger, name: str, keys: dict[IndexKey, bool]) -> None:
+    index = SortedIndex(ledger, name)
     together(
-        *(partial(_remove, ledger, indexes, place) for place in old if place not in new),
-        *(partial(_insert, ledger, indexes, place) for place in new if place not in old),
+        *(partial(index.remove, key) for key, stays in keys.items() if not stays),
+        partial(index.insert_all, [key for key, stays in keys.items() if stays]),
     )
 
 
 def _places(order: Order) -> tuple[tuple[str, IndexKey], ...]:
     by_creation = (order.created_at_ms, order.id)
-    everything, status, email = names_of(order)
+    status, email, placed = names_of(order)
     return (
-        (everything, by_creation),
         (status, by_creation),
         (email, (order.activity_at_ms, order.id)),
+        (placed, by_creation),
     )
-
-
-def _insert(ledger: Ledger, indexes: dict[str, SortedIndex], place: tuple[str, IndexKey]) -> None:
-    _index(ledger, indexes, place[0]).insert(place[1])
-
-
-def _remove(ledger: Ledger, indexes: dict[str, SortedIndex], place: tuple[str, IndexKey]) -> None:
-    _index(ledger, indexes, place[0]).remove(place[1])
-
-
-def _index(ledger: Ledger, indexes: dict[str, SortedIndex], name: str) -> SortedIndex:
-    index = indexes.get(name)
-    if index is None:
-        index = indexes[name] = SortedIndex(ledger, name)
-    return index

@@ -3,9 +3,11 @@
 A page is read in two steps: its keys from an index, then its orders in one round trip.
 """
 
+from functools import partial
 from typing import Final
 
 from doorward.actors.desks import order_access, order_index, order_states
+from doorward.actors.desks.gathering import together
 from doorward.actors.desks.merchant_keys import keyed
 from doorward.actors.desks.sorted_index import SortedIndex
 from doorward.actors.messages.envelope import Outcome
@@ -33,8 +35,9 @@ def list_orders(turn: Turn, storefront: Storefront, message: ListOrders) -> Outc
         return Invalid(name="status", rule=f"must be one of {known}")
     limit = max(1, min(message.limit, PAGE_MAX))
     if message.email is None:
-        name = order_index.ALL if status is None else order_index.of_status(status)
-        orders, after = page(turn, name, after=message.after, limit=limit)
+        statuses = order_states.STATUSES if status is None else (status,)
+        names = map(order_index.of_status, statuses)
+        orders, after = page(turn, *names, after=message.after, limit=limit)
     elif status is None:
         name = order_index.of_email(message.email)
         orders, after = page(turn, name, after=message.after, limit=limit)
@@ -44,8 +47,8 @@ def list_orders(turn: Turn, storefront: Storefront, message: ListOrders) -> Outc
     return OrdersFound(items=items, after=after)
 
 
-def page(turn: Turn, name: str, *, after: After | None, limit: int) -> Page:
-    """Read a page of an index and its orders.
+def page(turn: Turn, *names: str, after: After | None, limit: int) -> Page:
+    """Read a page of an index, or of several as if they were one, and its orders.
 
     Returns:
         The orders, and where the next page goes on; None at the end.
@@ -53,9 +56,17 @@ def page(turn: Turn, name: str, *, after: After | None, limit: int) -> Page:
     Raises:
         Miss: Naming at once all orders that are not in memory.
     """
-    keys = SortedIndex(turn.ledger, name).page(after=after, limit=limit + 1)
+    found: list[IndexKey] = []
+    together(*(partial(_find, turn, name, after, limit + 1, found) for name in names))
+    keys = sorted(found, reverse=True)[: limit + 1]
     shown = keys[:limit]
     return _orders(turn, shown), shown[-1] if len(keys) > limit else None
+
+
+def _find(  # a step of its own, so that several miss together
+    turn: Turn, name: str, after: After | None, limit: int, found: list[IndexKey]
+) -> None:
+    found += SortedIndex(turn.ledger, name).page(after=after, limit=limit)
 
 
 def count(turn: Turn, name: str) -> int:

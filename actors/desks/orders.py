@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from doorward.actors.desks import (
+    mails,
     order_access,
     order_documents,
     order_index,
@@ -45,7 +46,7 @@ from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn
 
 DOCUMENTS_MAX: Final = 64
-"""Each is an order, its token and a list of its buyer's: about 200 writes, one script call."""
+"""Each is an order, its token and two lists of its buyer's: about 270 writes, one script call."""
 
 
 class _Put(NamedTuple):
@@ -74,6 +75,9 @@ def put_orders(turn: Turn, storefront: Storefront, message: PutOrders) -> Outcom
     if len(message.documents) > DOCUMENTS_MAX:
         return Invalid(name="orders", rule=f"must be at most {DOCUMENTS_MAX} at a time")
     _need(turn, message.documents)
+    if not message.quiet:
+        emails = (order_documents.email_of(document) for document in message.documents)
+        mails.bring_languages(turn, storefront, [email for email in emails if email is not None])
     refused: list[Refusal] = []
     puts: list[_Put] = []
     for place, document in enumerate(message.documents):
@@ -164,9 +168,11 @@ def _need(turn: Turn, documents: tuple[OrderDocument, ...]) -> None:
     Raises:
         Miss: Naming all that is not in memory.
     """
-    indexes = {order_index.ALL, *map(order_index.of_status, order_states.STATUSES)}
+    indexes = set(map(order_index.of_status, order_states.STATUSES))
     emails = {order_documents.email_of(document) for document in documents} - {None}
-    indexes.update(order_index.of_email(email) for email in emails if email is not None)
+    for email in emails:
+        if email is not None:
+            indexes.update((order_index.of_email(email), order_index.placed_by(email)))
     turn.ledger.need(
         *((Order, order_documents.order_id(document.order_number)) for document in documents),
         *((IndexRoot, name) for name in indexes),
@@ -239,7 +245,15 @@ def _described(turn: Turn, before: Order | None, document: OrderDocument, states
         proofs=before.proofs if before else (),
         remarks=before.remarks if before else 0,
         access_digest=before.access_digest if before else "",
+        status_digest=before.status_digest if before else "",
+        fully_returned=before is not None and before.fully_returned and _holds(before, document),
     )
+
+
+def _holds(before: Order, document: OrderDocument) -> bool:
+    """Tell whether an order held all that a document lists: if it all came back, so did this."""
+    held = {item.id: item.quantity for item in before.items}
+    return all(item.quantity <= held.get(item.id, 0) for item in document.items)
 
 
 def _changed(order: Order, changes: OrderChanges) -> Order | Outcome:
@@ -321,7 +335,8 @@ def _kept(  # noqa: PLR0913 - how an order was and is, and who hears of it
         order_index.file(turn.ledger, (before, after))
     if after.status != before.status and not quiet:
         after = order_access.reachable(turn, storefront, after)
-        order_mails.status_changed(turn, storefront, after)
+        language = mails.language_of(turn, storefront, after.email)
+        order_mails.status_changed(turn, storefront, after, language=language)
     return after
 
 

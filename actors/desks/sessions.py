@@ -1,16 +1,9 @@
-"""Sessions: minted at every sign-in, never adopted, never extended, ended before it is said so.
+"""The portal's sessions: who is signed in there, signing in and signing out (contract §2)."""
 
-A session is found by the SHA-256 of its secret and is absent or whole: signing out deletes it.
-Sources: OWASP ASVS 7.2.3–7.2.4 (random, new at every authentication), 7.1.2 (bounded), contract §2.
-"""
-
-import msgspec
-
-from doorward.actors import tokens
-from doorward.actors.desks import customers, tallies
+from doorward.actors.desks import customers, live_sessions, sign_ins
 from doorward.actors.desks.callers import admitted
 from doorward.actors.desks.origins import is_secure, picked
-from doorward.actors.desks.tallies import Tallies
+from doorward.actors.desks.sign_ins import Proof
 from doorward.actors.messages.envelope import Caller, Outcome
 from doorward.actors.messages.refusals import NotFound, SessionRequired
 from doorward.actors.messages.sign_in import (
@@ -23,45 +16,34 @@ from doorward.actors.messages.sign_in import (
     VerifyCode,
     VerifyLink,
 )
-from doorward.actors.records.sign_in import Customer, Device, Session, SessionEntry
+from doorward.actors.records.sign_in import Customer
 from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn, policy_of
-from doorward.actors.windows import Standing
-from doorward.config.policy import Policy
 
 
-def admit(  # noqa: PLR0913 - one proof, and all that it changes in one turn
-    turn: Turn,
-    storefront: Storefront,
-    message: VerifyCode | VerifyLink,
-    tally: Tallies,
-    standing: Standing,
-    *,
-    email: str,
+def admit(
+    turn: Turn, storefront: Storefront, message: VerifyCode | VerifyLink, proof: Proof
 ) -> SignedIn:
     """Sign in whoever proved the mailbox: spend the challenge, mint a session, end the old one."""
     secure = is_secure(turn, storefront, message.caller)
     policy = policy_of(storefront)
-    _end_presented(turn, picked(message.session, secure=secure))
-    customer = customers.proven(turn, tally, email)
-    secret = tokens.secret(turn.random)
-    customer = _with_session(turn, customer, secret, policy)
-    customer, device_secret = _with_device(
-        turn, customer, picked(message.device, secure=secure), policy
+    live_sessions.end(turn, picked(message.session, secure=secure), "portal")
+    entered = sign_ins.let_in(
+        turn,
+        storefront,
+        proof,
+        surface="portal",
+        device=picked(message.device, secure=secure),
     )
-    turn.ledger.put(customer, customer.id)
-    email_record = msgspec.structs.replace(tally.email, customer_id=customer.id, challenge=None)
-    tallies.write(turn, tally.with_email(email_record))
-    turn.note("signed_in", customer=customer.id, request_id=message.caller.request_id)
     return SignedIn(
-        customer=customers.view(customer),
-        secret=secret,
-        device_secret=device_secret,
+        customer=customers.view(entered.customer),
+        secret=entered.cookie,
+        device_secret=entered.device,
         device_ttl_seconds=policy.devices.ttl,
         ttl_seconds=policy.sessions.ttl,
         expires_at_ms=turn.now_ms + policy.sessions.ttl * 1000,
         secure=secure,
-        standing=standing,
+        standing=proof.standing,
     )
 
 
@@ -99,62 +81,15 @@ def sign_out(turn: Turn, message: SignOut) -> Outcome:
     if not isinstance(caller, Caller):
         return caller
     secure = is_secure(turn, storefront, message.caller)
-    if _end_presented(turn, picked(message.session, secure=secure)):
+    if live_sessions.end(turn, picked(message.session, secure=secure), "portal"):
         turn.note("signed_out", request_id=message.caller.request_id)
     return SignedOut(secure=secure)
 
 
 def signed_in(turn: Turn, digest: str | None) -> Customer | None:
-    """Return the customer whose live session has this digest."""
-    if digest is None:
+    """Return the customer whose live portal session has this digest."""
+    session = live_sessions.found(turn, digest, "portal")
+    if session is None or digest is None:
         return None
-    session = turn.ledger.get(Session, digest)
-    if session is None or turn.now_ms >= session.expires_at_ms:
-        return None
-    return turn.ledger.get(Customer, session.customer_id)
-
-
-def _end_presented(turn: Turn, digest: str | None) -> bool:
-    """End a presented session, so that no old secret outlives a sign-in or a sign-out."""
-    if digest is None:
-        return False
-    session = turn.ledger.get(Session, digest)
-    if session is None:
-        return False
     customer = turn.ledger.get(Customer, session.customer_id)
-    turn.ledger.delete(Session, digest)
-    if customer is not None:
-        left = tuple(entry for entry in customer.sessions if entry.digest != digest)
-        turn.ledger.put(msgspec.structs.replace(customer, sessions=left), customer.id)
-    return True
-
-
-def _with_session(turn: Turn, customer: Customer, secret: str, policy: Policy) -> Customer:
-    """Add a session; past the bound the oldest end."""
-    now_ms, ttl_ms = turn.now_ms, policy.sessions.ttl * 1000
-    digest = tokens.digest(secret)
-    turn.ledger.put(
-        Session(customer_id=customer.id, created_at_ms=now_ms, expires_at_ms=now_ms + ttl_ms),
-        digest,
-        keep_ms=ttl_ms,
-    )
-    live = [entry for entry in customer.sessions if now_ms < entry.expires_at_ms]
-    surplus = max(0, len(live) + 1 - policy.sessions.per_customer)
-    for entry in live[:surplus]:
-        turn.ledger.delete(Session, entry.digest)
-    entries = (*live[surplus:], SessionEntry(digest, now_ms + ttl_ms))
-    return msgspec.structs.replace(customer, sessions=entries)
-
-
-def _with_device(
-    turn: Turn, customer: Customer, presented: str | None, policy: Policy
-) -> tuple[Customer, str | None]:
-    """Keep a good device cookie, or mint one; past the bound the oldest are forgotten."""
-    live = [known for known in customer.devices if turn.now_ms < known.expires_at_ms]
-    if any(known.digest == presented for known in live):
-        return customer, None
-    secret = tokens.secret(turn.random)
-    expires_at_ms = turn.now_ms + policy.devices.ttl * 1000
-    kept = live[max(0, len(live) + 1 - policy.devices.per_customer) :]
-    devices = (*kept, Device(tokens.digest(secret), expires_at_ms))
-    return msgspec.structs.replace(customer, devices=devices), secret
+    return live_sessions.seen(turn, customer, digest) if customer is not None else None

@@ -19,14 +19,16 @@ Source: D. Comer, "The Ubiquitous B-Tree", ACM Computing Surveys 11 (1979).
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from doorward.actors.ledger import Ledger
+from doorward.actors.ledger import Ledger, Miss
 from doorward.actors.records.index import IndexKey, IndexNode, IndexRoot
 
 FANOUT: Final = 64
 """64 keys of 44 bytes: a leaf stays under 3 KB, and is written whole whenever it changes."""
+_WORTH_MERGING: Final = 4
+"""Keys; so few are put in their places one by one with less work."""
 _ROOT: Final = 0
 _NO_ROOT: Final = IndexRoot()
 
@@ -68,7 +70,10 @@ class SortedIndex:
         Raises:
             Miss: When a node on the way is not in memory; nothing is staged then.
         """
-        *path, leaf = self._way(key)
+        return self._insert(key, self._way(key))
+
+    def _insert(self, key: IndexKey, way: Sequence[_Node]) -> bool:
+        *path, leaf = way
         if _holds(leaf, key):
             return False
         cut = self._cut(path, leaf)
@@ -85,6 +90,27 @@ class SortedIndex:
             names += 2
         self._commit(node, names, self._root.count + 1)
         return True
+
+    def insert_all(self, keys: Iterable[IndexKey]) -> int:
+        """Add many keys; those that lie together cost little more than one of them.
+
+        Returns:
+            How many were not there before.
+
+        Raises:
+            Miss: Naming all nodes on the ways that are not in memory; nothing is staged then.
+        """
+        before, names = self._root.count, self._root.names
+        groups = self._grouped(sorted(set(keys)))
+        for group, way in groups:
+            # Groups lie in different leaves: a way stays true until a node is split.
+            if len(group) == 1 and self._root.names == names:
+                self._insert(group[0], way)
+                continue
+            left = group
+            while left:
+                left = left[self._fill(left) :]
+        return self._root.count - before
 
     def remove(self, key: IndexKey) -> bool:
         """Take a key out; False when it was not there.
@@ -116,6 +142,54 @@ class SortedIndex:
         found: list[IndexKey] = []
         self._collect(self._root, after, limit, found)
         return found
+
+    def _grouped(self, keys: Sequence[IndexKey]) -> list[tuple[list[IndexKey], Sequence[_Node]]]:
+        """Part sorted keys by the leaf that each belongs to now, with the way to it."""
+        groups: list[tuple[list[IndexKey], Sequence[_Node]]] = []
+        missing: dict[str, None] = {}
+        bound: IndexKey | None = None
+        for key in keys:
+            if groups and (bound is None or key < bound):
+                groups[-1][0].append(key)
+                continue
+            try:
+                way = self._way(key)
+                groups.append(([key], way))
+                bound = _bound(way)
+            except Miss as miss:
+                missing.update(dict.fromkeys(miss.keys))
+                groups.append(([key], ()))
+                bound = key
+        if missing:
+            raise Miss(tuple(missing))
+        return groups
+
+    def _fill(self, keys: Sequence[IndexKey]) -> int:
+        """Add the first of sorted keys, and those after it that find room in the same leaf.
+
+        Returns:
+            How many were seen to.
+        """
+        if len(keys) < _WORTH_MERGING:
+            self.insert(keys[0])
+            return 1
+        way = self._way(keys[0])
+        leaf, bound = way[-1], _bound(way)
+        end = len(keys) if bound is None else bisect_left(keys, bound)
+        part = keys[: min(self._fanout - len(leaf.keys), end)]
+        if len(part) < _WORTH_MERGING:
+            self.insert(keys[0])
+            return 1
+        filled = tuple(dict.fromkeys(sorted((*leaf.keys, *part))))
+        root = _Node(_ROOT, self._root.keys, self._root.children, 0)
+        if leaf.number == _ROOT:
+            root = root._replace(keys=filled)
+        else:
+            self._write(leaf.number, filled, ())
+        added = len(filled) - len(leaf.keys)
+        if added:
+            self._commit(root, self._root.names, self._root.count + added)
+        return len(part)
 
     def _way(self, key: IndexKey, *, beside: bool = False) -> list[_Node]:
         """Find the way to a key's place, root first; with ``beside``, read neighbours too."""
@@ -242,6 +316,14 @@ class SortedIndex:
             self._ledger.put(self._root, self._name)
         else:
             self._ledger.delete(IndexRoot, self._name)
+
+
+def _bound(way: Sequence[_Node]) -> IndexKey | None:
+    """Tell what the keys of a leaf lie below; None at the end of the index."""
+    for node in reversed(way[:-1]):
+        if node.slot + 1 < len(node.keys):
+            return node.keys[node.slot + 1]
+    return None
 
 
 def _holds(leaf: _Node, key: IndexKey) -> bool:

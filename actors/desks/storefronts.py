@@ -30,7 +30,7 @@ from doorward.actors.messages.sandbox import AdvanceClock, ClockNow
 from doorward.actors.messages.sign_in import Front, ReadFront
 from doorward.actors.records.orders import Order
 from doorward.actors.records.storefronts import Branding, Payment, Storefront
-from doorward.actors.turns import Turn
+from doorward.actors.turns import Turn, policy_of
 from doorward.config.errors import ConfigurationError
 from doorward.config.policy import apply
 
@@ -52,7 +52,7 @@ def put_storefront(turn: Turn, message: PutStorefront) -> Outcome:
     if known is not None and known.erasing:
         return Conflict(reason="the storefront is still being erased; repeat the DELETE")
     document = message.document
-    if invalid := _fault(document):
+    if invalid := fault(document):
         return invalid
     if known is not None and document.sandbox not in {None, known.sandbox}:
         return Conflict(reason="sandbox is decided when a storefront is created")
@@ -64,13 +64,13 @@ def put_storefront(turn: Turn, message: PutStorefront) -> Outcome:
     turn.ledger.put(changed)
     turn.ledger.listed = True
     turn.note("storefront_created" if known is None else "storefront_changed")
-    return _view(turn.slug, changed, created=known is None)
+    return view(turn.slug, changed, created=known is None)
 
 
 def get_storefront(turn: Turn, _message: GetStorefront) -> Outcome:
     """Read a storefront as its operator set it up."""
     known = turn.storefront()
-    return NotFound() if known is None else _view(turn.slug, known, created=False)
+    return NotFound() if known is None else view(turn.slug, known, created=False)
 
 
 def read_front(turn: Turn, _message: ReadFront) -> Outcome:
@@ -91,6 +91,7 @@ def front_of(turn: Turn, storefront: Storefront) -> Front:
         return_to_store_url=storefront.return_to_store_url,
         locale=storefront.locale,
         secure=(configured_origin(turn, storefront) or "").startswith("https://"),
+        code_ttl_seconds=policy_of(storefront).codes.ttl,
     )
 
 
@@ -165,7 +166,8 @@ def _changed(
     )
 
 
-def _view(slug: str, known: Storefront, *, created: bool) -> StorefrontView:
+def view(slug: str, known: Storefront, *, created: bool) -> StorefrontView:
+    """Show a storefront as its operator reads it."""
     return StorefrontView(
         slug=slug,
         document=StorefrontDocument(
@@ -189,7 +191,7 @@ def _view(slug: str, known: Storefront, *, created: bool) -> StorefrontView:
     )
 
 
-def _fault(document: StorefrontDocument) -> Invalid | None:
+def fault(document: StorefrontDocument) -> Invalid | None:
     """Find the first value that breaks a rule."""
     checks: tuple[tuple[str, bool, str], ...] = (
         (

@@ -102,6 +102,33 @@ def count_code(tallies: Tallies, rules: Rules, now_ms: int) -> TooMany | tuple[T
     ), standing
 
 
+def count_request(
+    tallies: Tallies, rules: Rules, now_ms: int
+) -> TooMany | tuple[Tallies, Standing, bool]:
+    """Count a code request that answers the same whoever's the email is (contract §3).
+
+    Returns:
+        The refusal of the storefront's or the address's window; else the new tallies, how the
+        tighter of those two stands, and whether the email's own budget covers it. Where it does
+        not, the email's part is as it was.
+    """
+    by_storefront, by_address = rules.codes_per_storefront, rules.codes_per_address
+    traffic, address, email = tallies.traffic, tallies.address, tallies.email
+    standing = passed(((traffic.codes, by_storefront), (address.codes, by_address)), now_ms)
+    if isinstance(standing, TooMany):
+        return standing
+    left = [windows.remaining(email.codes, rule, now_ms) for rule in rules.codes_per_email]
+    counted = windows.counted(email.codes, rules.codes_per_email[2], now_ms)
+    within = min(left) > 0
+    tallies = replace(
+        tallies,
+        traffic=replace(traffic, codes=windows.counted(traffic.codes, by_storefront, now_ms)),
+        address=replace(address, codes=windows.counted(address.codes, by_address, now_ms)),
+        email=replace(email, codes=counted) if within else email,
+    )
+    return tallies, standing, within
+
+
 def count_verification(
     tallies: Tallies, rules: Rules, now_ms: int
 ) -> TooMany | tuple[Tallies, Standing]:

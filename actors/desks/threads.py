@@ -28,6 +28,7 @@ PAGE_SIZE: Final = 32
 REMARKS_MAX: Final = 500
 ATTACHMENTS_MAX: Final = 10
 NAMELESS_BUYER: Final = "Buyer"
+ERASED_WORDS: Final = "[erased]"
 
 
 def remarks_of(turn: Turn, order: Order) -> tuple[Remark, ...]:
@@ -60,6 +61,27 @@ def add_sellers(
     if isinstance(added, RemarkAdded) and not (remark.internal or message.quiet):
         order_mails.seller_wrote(turn, storefront, order)
     return added
+
+
+def forget_buyer(turn: Turn, order: Order) -> None:
+    """Stage an order's messages without what its buyer wrote and who they are.
+
+    Raises:
+        Miss: Naming every page that is not in memory.
+    """
+    pages = [_page_name(order, number) for number in range(-(-order.remarks // PAGE_SIZE))]
+    turn.ledger.need(*((Thread, page) for page in pages))
+    for page in pages:
+        remarks = (turn.ledger.get(Thread, page) or Thread()).remarks
+        silent = tuple(_silenced(remark) for remark in remarks)
+        if silent != remarks:
+            turn.ledger.put(Thread(silent), page)
+
+
+def _silenced(remark: Remark) -> Remark:
+    if remark.author != "buyer":
+        return remark
+    return replace(remark, author_name=NAMELESS_BUYER, body=ERASED_WORDS, attachments=())
 
 
 def _remark(

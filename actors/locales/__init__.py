@@ -2,8 +2,9 @@
 
 ``words(locale)`` gives a language's ``Catalogue``; ``chosen`` says which one a reader gets. The
 sentences lie in ``<language>/<part>.json``, one flat object a file: ``mails.json`` is the mails',
-``orders.json`` what mails and pages both say of orders, ``pages.json`` the pages'. A message is
-named ``<part>.<name>``. English is the language of record: what another one lacks is said in it.
+``pages.json`` the pages'; ``orders.json``, ``returns.json`` and ``actions.json`` are what both say
+of orders, returns and action links. A message is named ``<part>.<name>``. English is the language
+of record: what another one lacks is said in it.
 """
 
 from doorward.actors.locales.catalogue import Catalogue, words

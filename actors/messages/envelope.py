@@ -30,6 +30,7 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     known only in development (loopback), where it stands in for a configured one. ``key_digest`` is
     the SHA-256 of a secret key sent along, by which ``asserted_address`` may count instead of
     ``address``. ``locale`` is the language spoken here that they like best, if any (``locales``).
+    ``device_label`` says in a few words what they use, for their own list of sessions.
     """
 
     address: str
@@ -40,6 +41,7 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     key_digest: str | None = None
     asserted_address: str | None = None
     locale: str = ""
+    device_label: str = ""
 
 
 class Presented(msgspec.Struct, frozen=True, gc=False):

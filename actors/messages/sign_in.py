@@ -119,6 +119,7 @@ class Front(Outcome, frozen=True, kw_only=True):
     return_to_store_url: str | None = None
     locale: str = "auto"
     secure: bool = False
+    code_ttl_seconds: int = 600
 
 
 class SignedOut(Outcome, frozen=True, kw_only=True):

@@ -7,78 +7,30 @@ What it prints of itself holds no secret either: not in logs, not in a traceback
 
 import re
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
-from doorward.actors.records.orders import Status
+from doorward.actors.post.contents import Content, OrderNews, SignIn
+from doorward.actors.post.masks import malformed, masked_address, masked_secret, printed
+
+__all__ = [
+    "Content",
+    "Mail",
+    "OrderNews",
+    "RenderedMail",
+    "SignIn",
+    "host_of",
+    "masked_address",
+    "masked_secret",
+]
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:~-]{1,128}")
-_CODE: Final = re.compile(r"[0-9]{6}")
 # Lower case and complete, so that "starts with the origin" below cannot be fooled by userinfo
 # (``https://alpha.example@evil.test``) or by a longer host (``https://alpha.example.evil.test``).
 _ORIGIN: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 # Visible ASCII only: no blank, line break or non-ASCII look-alike can end or disguise the address.
 _LINK_REST: Final = re.compile(r"/[!-~]*")
-
-
-class SignIn(msgspec.Struct, frozen=True, kw_only=True, tag="sign-in", gc=False):
-    """A code, a link, or both.
-
-    Attributes:
-        code: Six ASCII digits, or None.
-        link: The landing page's whole address below the mail's ``origin``, or None.
-        minutes_left: What the mail says about how long they live.
-
-    Raises:
-        ValueError: The code has not the form above, or there is neither code nor link.
-    """
-
-    code: str | None
-    link: str | None
-    minutes_left: int
-
-    def __post_init__(self) -> None:
-        if self.code is not None and _CODE.fullmatch(self.code) is None:
-            raise _malformed("code")
-        if self.code is None and self.link is None:
-            raise _malformed("code and link")
-
-    # msgspec offers its own __rich_repr__, which would put every field into rich's tracebacks.
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("code", masked_secret(self.code)), ("link", masked_secret(self.link))]
-
-    def __repr__(self) -> str:
-        return _printed(self)
-
-
-class OrderNews(msgspec.Struct, frozen=True, kw_only=True, tag="order", gc=False):
-    """News of an order, for its buyer.
-
-    Attributes:
-        news: Its status changed, or the seller wrote (``remark``).
-        number: What the order is called; ``rendering`` neutralises it.
-        status: Where it stands.
-        link: The order page's whole address below the mail's ``origin``; a credential.
-    """
-
-    news: Literal["status", "remark"]
-    number: str
-    status: Status
-    link: str
-
-    @property
-    def code(self) -> None:
-        """There is no code in it."""
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [("news", self.news), ("status", self.status), ("link", masked_secret(self.link))]
-
-    def __repr__(self) -> str:
-        return _printed(self)
-
-
-Content = SignIn | OrderNews
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -116,11 +68,11 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def __post_init__(self) -> None:
         if _ID.fullmatch(self.id) is None:
-            raise _malformed("id")
+            raise malformed("id")
         if _ORIGIN.fullmatch(self.origin) is None:
-            raise _malformed("origin")
+            raise malformed("origin")
         if self.link is not None and not _is_below(self.link, self.origin):
-            raise _malformed("link")
+            raise malformed("link")
 
     @property
     def code(self) -> str | None:
@@ -133,7 +85,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.content.link
 
     def __repr__(self) -> str:
-        return _printed(self)
+        return printed(self)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [
@@ -168,34 +120,9 @@ def host_of(origin: str) -> str:
     """
     match = _ORIGIN.fullmatch(origin)
     if match is None:
-        raise _malformed("origin")
+        raise malformed("origin")
     return match[1]
-
-
-def masked_address(address: str) -> str:
-    """Return what may be printed of an address: two letters and the top-level domain.
-
-    Source: OWASP Logging Cheat Sheet, "Data to exclude".
-    """
-    local, _, domain = address.rpartition("@")
-    top = domain.rpartition(".")[2] if "." in domain else ""
-    shown = f"{local[:1]}***@{domain[:1]}***" + (f".{top}" if top else "")
-    return "".join(c if "!" <= c <= "~" else "?" for c in shown)
-
-
-def masked_secret(secret: str | None) -> str | None:
-    """Return a fixed mask, or None where there is no secret: its length is not told either."""
-    return None if secret is None else "***"
 
 
 def _is_below(link: str, origin: str) -> bool:
     return link.startswith(origin) and _LINK_REST.fullmatch(link, len(origin)) is not None
-
-
-def _malformed(field: str) -> ValueError:
-    return ValueError(f"malformed mail: {field}")
-
-
-def _printed(value: SignIn | OrderNews | Mail) -> str:
-    shown = ", ".join(f"{name}={part!r}" for name, part in value.__rich_repr__())
-    return f"{type(value).__name__}({shown})"

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 LONGEST: Final = 100
+LONGEST_TEXT: Final = 4_000
 _JOINERS: Final = "\u200c\u200d"
 """Format characters that are letters' business: Persian and Indic spelling, joined emoji."""
 
@@ -31,6 +32,18 @@ def shown_name(display_name: str, slug: str) -> str:
     # Parted last: removing a character between "=" and "?" would otherwise bring them together.
     line = " ".join(kept.split()).replace("=?", "= ?")[:LONGEST].rstrip()
     return line if line.strip(_JOINERS + " ") else slug
+
+
+def shown_lines(text: str) -> list[str]:
+    """Return what somebody wrote as harmless lines; empty ones go.
+
+    Neutralised as ``shown_name`` does it, but for their length. The bound is that of a message
+    (``desks.text_rules``), so that nothing that was kept is cut.
+    """
+    lines = (
+        " ".join("".join(map(_neutral, line)).split()) for line in text[:LONGEST_TEXT].split("\n")
+    )
+    return [line for line in lines if line.strip(_JOINERS)]
 
 
 def _neutral(character: str) -> str:

@@ -12,10 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 
 from doorward.actors.locales import Catalogue, words
 from doorward.actors.post.colours import palette
-from doorward.actors.post.mail import Mail, OrderNews, RenderedMail, SignIn, host_of
+from doorward.actors.post.contents import SignIn
+from doorward.actors.post.mail import Mail, RenderedMail, host_of
 from doorward.actors.post.names import shown_name
-
-Words = dict[str, object]
+from doorward.actors.post.wording import Said, Words, subject_of, words_of
 
 
 def _environment() -> Environment:
@@ -39,7 +39,7 @@ def _pair(name: str) -> tuple[Template, Template]:
 # Loaded now although nothing uses them by name: else the first mail would wait for the disk.
 _SHARED: Final = [_TEMPLATES.get_template(name) for name in ("layout.html", "button.html")]
 _SIGN_IN: Final = _pair("sign_in")
-_ORDER: Final = _pair("order")
+_NEWS: Final = _pair("news")
 
 
 def render(mail: Mail, said: Catalogue | None = None) -> RenderedMail:
@@ -63,20 +63,17 @@ def subject(mail: Mail, said: Catalogue | None = None) -> str:
     """Write the subject alone; cheap enough for lists."""
     said = said or words(mail.locale)
     name = _name(mail)
-    if isinstance(mail.content, OrderNews):
-        news = mail.content
-        status = said[f"orders.status.{news.status}"]
-        number = _number(mail, news)
-        return said.say(f"mails.order.{news.news}_subject", number=number, status=status, name=name)
+    if not isinstance(mail.content, SignIn):
+        return subject_of(mail.content, _said(mail, said))
     if mail.code is None:
         return said.say("mails.sign_in.link_subject", name=name)
     return said.say("mails.sign_in.code_subject", code=mail.code, name=name)
 
 
 def _particular(mail: Mail, said: Catalogue) -> tuple[tuple[Template, Template], Words]:
-    if isinstance(mail.content, OrderNews):
-        return _ORDER, _order(mail, mail.content, said)
-    return _SIGN_IN, _sign_in(mail, mail.content, said)
+    if isinstance(mail.content, SignIn):
+        return _SIGN_IN, _sign_in(mail, mail.content, said)
+    return _NEWS, words_of(mail.content, _said(mail, said))
 
 
 def _frame(mail: Mail, said: Catalogue, title: str) -> Words:
@@ -110,35 +107,9 @@ def _sign_in(mail: Mail, content: SignIn, said: Catalogue) -> Words:
     }
 
 
-def _order(mail: Mail, content: OrderNews, said: Catalogue) -> Words:
-    name, number = _name(mail), _number(mail, content)
-    if content.news == "status":
-        heading = said[f"mails.order.status_heading.{content.status}"]
-        text = said[f"orders.next.{content.status}"]
-        preview = said.say("mails.order.status_preview", heading=heading, next=text)
-    else:
-        heading = said["mails.order.remark_heading"]
-        text = said.say("mails.order.remark_text", name=name)
-        preview = said.say("mails.order.remark_preview", name=name, number=number)
-    return {
-        "heading": heading,
-        "text": text,
-        "preview": preview,
-        "number_label": said["mails.order.number_label"],
-        "number": number,
-        "status_label": said["mails.order.status_label"],
-        "status": said[f"orders.status.{content.status}"],
-        "link_button": said["mails.order.button"],
-        "link_text": said["mails.order.link_text"],
-        "guard": said["mails.order.guard"],
-        "why": said.say("mails.order.why", name=name),
-    }
-
-
 def _name(mail: Mail) -> str:
     return shown_name(mail.display_name, mail.slug)
 
 
-def _number(mail: Mail, news: OrderNews) -> str:
-    # Chosen by whoever writes orders, so it is hostile text as a name is.
-    return shown_name(news.number, mail.slug)
+def _said(mail: Mail, said: Catalogue) -> Said:
+    return Said(said, _name(mail), mail.slug)

@@ -9,6 +9,16 @@ from typing import Final
 import msgspec
 
 from doorward.actors.errors import RecordUnreadable
+from doorward.actors.records.account import (
+    ActionToken,
+    ActionTokens,
+    AddressBook,
+    Bearer,
+    Erasure,
+    Returns,
+    StatusToken,
+)
+from doorward.actors.records.audit import AuditHead, AuditPage
 from doorward.actors.records.former_mail import FormerJob, FormerPage
 from doorward.actors.records.index import IndexNode, IndexRoot
 from doorward.actors.records.mail import MailJob, MailPage, MailPages, SellerMail
@@ -40,6 +50,15 @@ KINDS: Final[dict[str, type[Record]]] = {
         Knocks,
         Misses,
         KeyTraffic,
+        Bearer,
+        AddressBook,
+        Returns,
+        StatusToken,
+        ActionToken,
+        ActionTokens,
+        Erasure,
+        AuditHead,
+        AuditPage,
     )
 }
 

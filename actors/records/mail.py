@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from doorward.actors.records.account import Action
 from doorward.actors.records.orders import Status
 from doorward.actors.records.record import Record
 
@@ -43,7 +44,56 @@ class OrderLetter(msgspec.Struct, frozen=True, array_like=True, tag="order", gc=
     access_version: int
 
 
-Letter = SignInLetter | OrderLetter
+class ReturnLetter(msgspec.Struct, frozen=True, array_like=True, tag="return", gc=False):
+    """News of a return: the merchant took it, refused it (``note`` says why), or is done with it.
+
+    ``page`` is the path of the account's page about the order; empty where no page of the account
+    can be reached: the link is then the order's own, as in ``OrderLetter``.
+    """
+
+    urgent: ClassVar[bool] = False
+
+    news: Literal["APPROVED", "REJECTED", "COMPLETED"]
+    number: str
+    note: str | None
+    page: str
+    order_id: str
+    access_key_id: str
+    access_version: int
+
+
+class StatusLetter(msgspec.Struct, frozen=True, array_like=True, tag="order-status", gc=False):
+    """The order-status link of an order, with what the order is; ``total`` in minor units.
+
+    The link is derived from ``token_id`` when the mail goes; it works until ``until_ms``.
+    """
+
+    urgent: ClassVar[bool] = False
+
+    number: str
+    status: Status
+    total: int
+    currency: str
+    token_id: bytes
+    key_id: str
+    until_ms: int
+
+
+class ActionLetter(msgspec.Struct, frozen=True, array_like=True, tag="action", gc=False):
+    """A link that does something once; derived from ``token_id`` when the mail goes.
+
+    ``number`` is what the order is called that it is about, if it is about one.
+    """
+
+    urgent: ClassVar[bool] = False
+
+    action: Action
+    number: str | None
+    token_id: bytes
+    key_id: str
+
+
+Letter = SignInLetter | OrderLetter | ReturnLetter | StatusLetter | ActionLetter
 
 
 class MailJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -51,7 +101,7 @@ class MailJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     ``life`` names the storefront's life, for key derivation. ``locale`` is the language it is
     written in, ``origin`` where its links lead. After ``expires_at_ms`` (store time) it is
-    pointless to send.
+    pointless to send, before ``not_before_ms`` too early.
     """
 
     version: ClassVar[int] = 2
@@ -67,6 +117,12 @@ class MailJob(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sent_at_ms: int
     expires_at_ms: int
     letter: Letter
+    not_before_ms: int = 0
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is nobody's: kept and struck like a mail, so that both cost the same."""
+        return self.expires_at_ms <= 0
 
 
 class MailPage(Record, frozen=True, array_like=True):
@@ -89,8 +145,12 @@ class MailPages(Record, frozen=True, array_like=True):
 
 
 class SellerMail(Record, frozen=True, array_like=True):
-    """Until when the seller's next messages about an order are mailed no more; by order id."""
+    """Until when mails about the seller's messages are held back; by order id.
+
+    ``held_until_ms``: a mail is under way that goes then, and leads to what was written meanwhile.
+    """
 
     kind: ClassVar[str] = "seller-mail"
 
     until_ms: int
+    held_until_ms: int = 0

@@ -78,7 +78,8 @@ class Order(Record, frozen=True, array_like=True):
     token is derived from ``id`` and ``access_version`` with the master key that ``access_key_id``
     names; the store holds its SHA-256 only (``access_digest`` in hex, and ``AccessToken``).
     ``activity_at_ms`` orders the buyer's list: it moves with every change a buyer can see.
-    ``remarks`` counts the messages of its thread, internal ones too.
+    ``remarks`` counts the messages of its thread, internal ones too. ``status_digest`` is the
+    SHA-256 of its status link's token, if it has one. ``fully_returned``: all of it came back.
     """
 
     kind: ClassVar[str] = "order"
@@ -118,6 +119,8 @@ class Order(Record, frozen=True, array_like=True):
     proofs: tuple[Proof, ...] = ()
     remarks: int = 0
     access_digest: str = ""
+    status_digest: str = ""
+    fully_returned: bool = False
 
 
 class AccessToken(Record, frozen=True, array_like=True):

@@ -12,7 +12,8 @@ class Challenge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A proof asked of a mailbox: a code, a link, or both. Nothing here can answer it.
 
     The code is derived from ``id`` with the master key ``key_id`` names (``keyring``), the link
-    token likewise; Redis sees neither.
+    token likewise; Redis sees neither. One that was never ``mailed`` (the account surface mails
+    only to emails it knows) costs guesses like any other, and nothing answers it.
     """
 
     id: bytes
@@ -23,6 +24,7 @@ class Challenge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     has_link: bool
     wrong: int = 0
     burned: bool = False
+    mailed: bool = True
 
 
 class Email(Record, frozen=True, array_like=True):
@@ -66,10 +68,21 @@ class Link(Record, frozen=True, array_like=True):
 
 
 class SessionEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A customer's own note of a session, so that all of them can be ended."""
+    """A customer's own note of a session, so that all can be shown and ended.
+
+    ``digest`` finds the session, ``bearer`` (empty: there is none) its other secret. ``address`` is
+    a prefix of where it began, never whole; ``seen_at_ms`` moves once an hour at most.
+    """
 
     digest: str
     expires_at_ms: int
+    id: str = ""
+    surface: str = "portal"
+    bearer: str = ""
+    device: str = ""
+    address: str = ""
+    created_at_ms: int = 0
+    seen_at_ms: int = 0
 
 
 class Device(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -79,8 +92,16 @@ class Device(msgspec.Struct, frozen=True, array_like=True, gc=False):
     expires_at_ms: int
 
 
+class Password(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A password's hash; ``proven`` once who set it had proven the mailbox, then or since."""
+
+    hash: str
+    set_at_ms: int
+    proven: bool = False
+
+
 class Customer(Record, frozen=True, array_like=True):
-    """One person at one storefront."""
+    """One person at one storefront; ``locale`` is the language they last signed in with."""
 
     kind: ClassVar[str] = "customer"
 
@@ -92,13 +113,20 @@ class Customer(Record, frozen=True, array_like=True):
     phone: str | None = None
     sessions: tuple[SessionEntry, ...] = ()
     devices: tuple[Device, ...] = ()
+    password: Password | None = None
+    locale: str = ""
 
 
 class Session(Record, frozen=True, array_like=True):
-    """A signed-in browser; found by the SHA-256 of its secret. Absent means not signed in."""
+    """Somebody signed in; found by the SHA-256 of the cookie's secret. Absent means not signed in.
+
+    It opens its own ``surface`` only. ``bearer`` is the SHA-256 of its other secret, if it has one.
+    """
 
     kind: ClassVar[str] = "session"
 
     customer_id: str
     created_at_ms: int
     expires_at_ms: int
+    surface: str = "portal"
+    bearer: str = ""

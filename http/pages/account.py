@@ -5,16 +5,13 @@ from urllib.parse import quote
 
 from doorward.actors.messages.orders import OrderList, Profile, ReadOrders, ReadProfile
 from doorward.actors.messages.refusals import Invalid, SessionRequired
-from doorward.actors.messages.sign_in import Me, SignedOut, SignOut, UpdateMe
+from doorward.actors.messages.sign_in import Me, UpdateMe
 from doorward.http import cursors
-from doorward.http.edge import cookies
-from doorward.http.pages import forms, order_views
+from doorward.http.pages import forms, order_views, profile_forms, ways_in
 from doorward.http.pages.sign_in import sign_in_first
 from doorward.http.pages.visits import Away, Page, Visit, unexpected
-from doorward.http.surfaces.portal import PORTAL_COOKIE
 
 ORDERS: Final = 20
-_PHONE_FILLERS: Final = str.maketrans("", "", " ()-./\u00a0")
 
 
 async def front_door(visit: Visit) -> Away:
@@ -43,6 +40,8 @@ async def show_orders(visit: Visit) -> Page | Away:
         "orders": [order_views.row(listed, visit.words) for listed in outcome.items],
         "older": f"{visit.home}?cursor={quote(older, safe='')}" if older else None,
         "newest": visit.home if given else None,
+        "when": "pages.orders.active",
+        "second": "pages.order.payment",
     }
     return Page("orders.html", values)
 
@@ -52,26 +51,21 @@ async def show_profile(visit: Visit) -> Page | Away:
     outcome = await _read_profile(visit)
     if isinstance(outcome, Away):
         return outcome
-    saved = visit.call.query("notice") == "saved"
     customer = outcome.customer
-    return _profile_page(
-        visit,
-        customer.email,
-        {"name": customer.name or "", "phone": customer.phone or ""},
-        notice=visit.words["pages.notice.saved"] if saved else None,
-    )
+    fields = {"name": customer.name or "", "phone": customer.phone or ""}
+    saved = visit.call.query("notice") == "saved"
+    return profile_forms.page(visit, customer.email, fields, saved=saved)
 
 
 async def change_profile(visit: Visit) -> Page | Away:
     """Change name and phone; blank clears."""
-    form = await forms.read(visit.call.request)
-    name, phone = form.get("name", "").strip(), form.get("phone", "").strip()
+    given = await profile_forms.read(visit)
     outcome = await visit.ask(
         UpdateMe(
             caller=visit.call.guarded_caller(),
             session=visit.session,
-            name=name or None,
-            phone=phone.translate(_PHONE_FILLERS) or None,
+            name=given.name or None,
+            phone=given.bare_phone or None,
         )
     )
     if isinstance(outcome, SessionRequired):
@@ -80,18 +74,19 @@ async def change_profile(visit: Visit) -> Page | Away:
         return Away(f"{visit.home}/profile?notice=saved")
     if not isinstance(outcome, Invalid):
         raise unexpected(outcome)
-    return await _refused_profile(visit, outcome, {"name": name, "phone": phone})
+    profile = await _read_profile(visit)
+    if isinstance(profile, Away):
+        return profile
+    return profile_forms.page(visit, profile.customer.email, given.fields, refused=outcome)
 
 
 async def sign_out(visit: Visit) -> Away:
     """End the session."""
     await forms.read_nothing(visit.call.request)
-    outcome = await visit.ask(SignOut(caller=visit.call.guarded_caller(), session=visit.session))
-    if not isinstance(outcome, SignedOut):
+    outcome = await ways_in.out(visit)
+    if not isinstance(outcome, str):
         raise unexpected(outcome)
-    name = f"{'__Host-' if outcome.secure else ''}{PORTAL_COOKIE}{visit.slug}"
-    cookie = cookies.cleared(name, secure=outcome.secure)
-    return Away(f"{visit.home}/sign-in?notice=signed-out", (cookie,))
+    return Away(f"{visit.home}/sign-in?notice=signed-out", (outcome,))
 
 
 async def _read_profile(visit: Visit) -> Profile | Away:
@@ -101,33 +96,3 @@ async def _read_profile(visit: Visit) -> Profile | Away:
     if not isinstance(outcome, Profile):
         raise unexpected(outcome)
     return outcome
-
-
-async def _refused_profile(visit: Visit, refused: Invalid, given: dict[str, str]) -> Page | Away:
-    """Show what was entered and what is wrong with it; nothing of it is lost."""
-    profile = await _read_profile(visit)
-    if isinstance(profile, Away):
-        return profile
-    field = "phone" if refused.name == "phone" else "name"
-    problems = {field: visit.words[f"pages.profile.{field}_wrong"]}
-    return _profile_page(visit, profile.customer.email, given, problems=problems)
-
-
-def _profile_page(
-    visit: Visit,
-    email: str,
-    fields: dict[str, str],
-    *,
-    notice: str | None = None,
-    problems: dict[str, str] | None = None,
-) -> Page:
-    title = visit.words["pages.profile.heading"]
-    values = {
-        "title": visit.words.say("pages.error_title", title=title) if problems else title,
-        "notice": notice,
-        "notice_tone": "good",
-        "email": email,
-        "problems": problems or {},
-        **fields,
-    }
-    return Page("profile.html", values, 400 if problems else 200)

@@ -13,11 +13,11 @@ from doorward.http.edge.refusals import BadRequest, UnsupportedMediaType
 URL_ENCODED: Final = "application/x-www-form-urlencoded"
 FORM_BYTES_MAX: Final = 64 * 1024
 """A message of 4,000 characters, each percent-encoded at its longest (12 bytes), and its frame."""
-_FIELDS_MAX: Final = 8
+FIELDS_MAX: Final = 8
 _BLANKS: Final = re.compile(r"\r\n?")
 
 
-async def read(request: web.Request) -> Mapping[str, str]:
+async def read(request: web.Request, *, fields_max: int = FIELDS_MAX) -> Mapping[str, str]:
     """Read a URL-encoded form; every line end becomes a single newline.
 
     Raises:
@@ -34,7 +34,7 @@ async def read(request: web.Request) -> Mapping[str, str]:
             raw.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=_FIELDS_MAX,
+            max_num_fields=fields_max,
         )
     except ValueError:
         raise BadRequest("The form cannot be read") from None

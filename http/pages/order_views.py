@@ -120,11 +120,11 @@ def row(listed: Listed, words: Catalogue) -> Row:
     return Row(
         path=order_path(listed.access_token),
         number=order.number,
-        what=_what(order),
-        status=_state("status", order.status, words),
-        payment=_payment_state(order, words),
+        what=what(order),
+        status=state("status", order.status, words),
+        payment=payment_state(order, words),
         total=words.money(order.total, order.currency),
-        active=_moment(order.activity_at_ms, words),
+        active=moment(order.activity_at_ms, words),
     )
 
 
@@ -133,24 +133,17 @@ def detail(order: Order, access_token: str, words: Catalogue) -> Detail:
     return Detail(
         path=order_path(access_token),
         number=order.number,
-        what=_what(order),
-        status=_state("status", order.status, words),
-        payment=_payment_state(order, words),
+        what=what(order),
+        status=state("status", order.status, words),
+        payment=payment_state(order, words),
         steps=_steps(order, words),
         comes_next=words[f"orders.next.{order.status}"],
-        items=tuple(
-            Item(
-                item.name,
-                item.quantity,
-                words.money(item.quantity * item.unit_price, order.currency),
-            )
-            for item in order.items
-        ),
-        sums=_sums(order, words),
+        items=items(order, words),
+        sums=sums(order, words),
         total=words.money(order.total, order.currency),
-        facts=_facts(order, words),
-        placed=_moment(order.created_at_ms, words),
-        tracking_url=_web_address(order.tracking.url if order.tracking else None),
+        facts=facts(order, words),
+        placed=moment(order.created_at_ms, words),
+        tracking_url=tracking_url(order),
     )
 
 
@@ -169,7 +162,7 @@ def pay(page: OrderPage, words: Catalogue) -> Pay | None:
         accounts=payment.bank_accounts,
         instructions=payment.instructions,
         proof=said,
-        proof_at=_moment(newest.sent_at_ms, words) if newest else None,
+        proof_at=moment(newest.sent_at_ms, words) if newest else None,
     )
 
 
@@ -188,23 +181,26 @@ def said(remark: Remark, words: Catalogue) -> Said:
         author=remark.author,
         author_name=shown_name(remark.author_name, words[f"pages.thread.{remark.author}_name"]),
         body=remark.body,
-        at=_moment(remark.created_at_ms, words),
+        at=moment(remark.created_at_ms, words),
         attachments=tuple((url, _short(url)) for url in addresses),
     )
 
 
-def _state(kind: str, name: str, words: Catalogue) -> State:
+def state(kind: str, name: str, words: Catalogue) -> State:
+    """Show a state of orders in words, and how it looks."""
     return State(words[f"orders.{kind}.{name}"], *_LOOKS[name])
 
 
-def _payment_state(order: Order, words: Catalogue) -> State:
-    state = _state("payment", order.payment_status, words)
+def payment_state(order: Order, words: Catalogue) -> State:
+    """Show whether an order is paid."""
+    shown = state("payment", order.payment_status, words)
     # Nobody waits for the money of an order that will not be carried out.
     is_off = order.status in ENDED and order.payment_status == "unpaid"
-    return state._replace(tone="calm") if is_off else state
+    return shown._replace(tone="calm") if is_off else shown
 
 
-def _what(order: Order) -> str:
+def what(order: Order) -> str:
+    """Say in a line what was ordered; empty when nothing says so."""
     names = [order.service.name if order.service else None, order.package_name]
     found = list(dict.fromkeys(name for name in names if name))
     if not found and order.items:
@@ -223,7 +219,20 @@ def _steps(order: Order, words: Catalogue) -> tuple[Step, ...]:
     )
 
 
-def _sums(order: Order, words: Catalogue) -> tuple[tuple[str, str], ...]:
+def items(order: Order, words: Catalogue) -> tuple[Item, ...]:
+    """Show an order's lines."""
+    return tuple(
+        Item(
+            item.name,
+            item.quantity,
+            words.money(item.quantity * item.unit_price, order.currency),
+        )
+        for item in order.items
+    )
+
+
+def sums(order: Order, words: Catalogue) -> tuple[tuple[str, str], ...]:
+    """Show what an order's total is made of; nothing when it is just its items."""
     parts = (
         ("discount", -order.discount),
         ("shipping", order.shipping),
@@ -238,7 +247,8 @@ def _sums(order: Order, words: Catalogue) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _facts(order: Order, words: Catalogue) -> tuple[tuple[str, str], ...]:
+def facts(order: Order, words: Catalogue) -> tuple[tuple[str, str], ...]:
+    """Show what else an order's buyer said, and which parcel it is."""
     tracking = order.tracking
     number = " ".join(filter(None, (tracking.carrier, tracking.number))) if tracking else None
     found = (
@@ -258,8 +268,14 @@ def _day(iso: str | None, words: Catalogue) -> str | None:
     return words.day(int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000)
 
 
-def _moment(at_ms: int, words: Catalogue) -> Moment:
+def moment(at_ms: int, words: Catalogue) -> Moment:
+    """Show a moment (ms of store time)."""
     return Moment(timestamps.iso(at_ms), words.moment(at_ms))
+
+
+def tracking_url(order: Order) -> str | None:
+    """Tell where a parcel can be followed; None when nowhere."""
+    return _web_address(order.tracking.url if order.tracking else None)
 
 
 def _web_address(url: str | None) -> str | None:

@@ -34,12 +34,16 @@ _COMPILED: Final = {name: _TEMPLATES.get_template(name) for name in _TEMPLATES.l
 
 
 class Shop(NamedTuple):
-    """A storefront as its pages' frame shows it; all empty where there is none to show."""
+    """A storefront as its pages' frame shows it; all empty where there is none to show.
+
+    ``ways`` are the account's pages: what each is called in the words, and its path below ``home``.
+    """
 
     name: str
     home: str
     letter: str
     palette: Palette
+    ways: tuple[tuple[str, str], ...] = ()
     logo: str | None = None
     return_url: str | None = None
 
@@ -51,16 +55,27 @@ class Rendered(NamedTuple):
     policy: str
 
 
-def shop_of(front: Front | None) -> Shop:
-    """Show a storefront, or nobody's page."""
+_PORTAL: Final = (("orders", ""), ("profile", "/profile"))
+_ACCOUNT: Final = (
+    ("overview", ""),
+    ("orders", "/orders"),
+    ("addresses", "/addresses"),
+    ("profile", "/profile"),
+    ("sessions", "/sessions"),
+)
+
+
+def shop_of(front: Front | None, *, own_host: bool = False) -> Shop:
+    """Show a storefront, or nobody's page; ``own_host``: on the host that is the storefront's."""
     if front is None:
         return Shop("", "", "", palette(""))
     name = shown_name(front.display_name, front.slug)
     return Shop(
         name=name,
-        home=f"/s/{front.slug}/account",
+        home="/account" if own_host else f"/s/{front.slug}/account",
         letter=name[0].upper()[0],
         palette=palette(front.accent or ""),
+        ways=_ACCOUNT if own_host else _PORTAL,
         logo=front.logo_url if _origin(front.logo_url) else None,
         return_url=front.return_to_store_url if _origin(front.return_to_store_url) else None,
     )
@@ -68,7 +83,7 @@ def shop_of(front: Front | None) -> Shop:
 
 def render(
     template: str,
-    front: Front | None,
+    shop: Shop,
     words: Catalogue,
     values: Mapping[str, object],
     *,
@@ -78,13 +93,12 @@ def render(
 
     Args:
         template: File name below ``templates``.
-        front: Whose page it is; None for nobody's.
+        shop: Whose page it is.
         words: The reader's language.
         values: What the template shows; ``title`` at least.
         polls: Path of the API call that the page asks for news; None when there is none.
     """
     nonce = secrets.token_urlsafe(_NONCE_BYTES)
-    shop = shop_of(front)
     body = _COMPILED[template].render(values, shop=shop, words=words, nonce=nonce, poll=polls)
     return Rendered(body.encode("utf-8", "replace"), _policy(nonce, shop, connects=bool(polls)))
 

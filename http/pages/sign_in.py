@@ -5,27 +5,17 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-from doorward.actors import tokens
 from doorward.actors.emails import NotAnEmail, canonical
 from doorward.actors.messages.refusals import TooMany
-from doorward.actors.messages.sign_in import (
-    CodeSent,
-    RequestCode,
-    SignedIn,
-    SignInRefused,
-    VerifyCode,
-    VerifyLink,
-)
+from doorward.actors.messages.sign_in import SignInRefused
 from doorward.http.edge.refusals import BadRequest
 from doorward.http.edge.retry_after import whole_seconds
-from doorward.http.pages import faults, forms
+from doorward.http.pages import faults, forms, ways_in
 from doorward.http.pages.visits import Away, Fault, Page, Visit, unexpected
 from doorward.http.replies import retry_headers
-from doorward.http.surfaces.portal import sign_in_cookies
 
 RESEND_SECONDS: Final = 30
 """How long the button for another code counts down; a courtesy to mailboxes, not a limit."""
-CODE_MINUTES: Final = 10
 _BETWEEN_DIGITS: Final = re.compile(r"[\s\u200b\u2060.-]+")
 _NOTICES: Final = {"signed-out": "good", "ended": "stop", "sign-in": "good"}
 
@@ -34,7 +24,7 @@ async def show(visit: Visit) -> Page:
     """Ask for the email."""
     await visit.ask_front()
     notice = visit.call.query("notice")
-    next_path = _next(visit, visit.call.query("next"))
+    next_path = ways_in.next_of(visit, visit.call.query("next"))
     return _email_page(
         visit,
         next_path=next_path,
@@ -45,17 +35,15 @@ async def show(visit: Visit) -> Page:
 async def send_code(visit: Visit) -> Page:
     """Mail a code and ask for it. The answer is a page, not a redirect: an address would tell."""
     form = await forms.read(visit.call.request)
-    next_path, given = _next(visit, form.get("next")), form.get("email", "")
+    next_path, given = ways_in.next_of(visit, form.get("next")), form.get("email", "")
     try:
         email = canonical(given)
     except NotAnEmail:
         await visit.ask_front()
         name = "email_wrong" if given.strip() else "email_missing"
         return _email_page(visit, email=given, problem=name, status=400, next_path=next_path)
-    outcome = await visit.ask(
-        RequestCode(email=email, caller=visit.call.guarded_caller(), device=visit.device)
-    )
-    if isinstance(outcome, CodeSent):
+    outcome = await ways_in.request(visit, email)
+    if outcome is None:
         notice = "again" if form.get("again") else None
         return _code_page(visit, email, next_path=next_path, notice=notice)
     if isinstance(outcome, TooMany):
@@ -68,22 +56,15 @@ async def send_code(visit: Visit) -> Page:
 async def enter_code(visit: Visit) -> Page | Away:
     """Sign in with the code."""
     form = await forms.read(visit.call.request)
-    next_path = _next(visit, form.get("next"))
+    next_path = ways_in.next_of(visit, form.get("next"))
     try:
         email = canonical(form.get("email", ""))
     except NotAnEmail:
         return Away(f"{visit.home}/sign-in")
-    outcome = await visit.ask(
-        VerifyCode(
-            email=email,
-            code=_BETWEEN_DIGITS.sub("", form.get("code", "")),
-            caller=visit.call.guarded_caller(),
-            session=visit.session,
-            device=visit.device,
-        )
-    )
-    if isinstance(outcome, SignedIn):
-        return Away(next_path or visit.home, sign_in_cookies(visit.slug, outcome))
+    code = _BETWEEN_DIGITS.sub("", form.get("code", ""))
+    outcome = await ways_in.by_code(visit, email, code)
+    if isinstance(outcome, tuple):
+        return Away(next_path or visit.home, outcome)
     if isinstance(outcome, SignInRefused):
         return _code_page(visit, email, next_path=next_path, problem="wrong", status=401)
     if isinstance(outcome, TooMany):
@@ -111,16 +92,9 @@ async def use_link(visit: Visit) -> Away:
     form = await forms.read(visit.call.request)
     if not form.get("token"):
         raise BadRequest("The form must hold one token")
-    outcome = await visit.ask(
-        VerifyLink(
-            token_digest=tokens.digest(form["token"]),
-            caller=visit.call.guarded_caller(),
-            session=visit.session,
-            device=visit.device,
-        )
-    )
-    if isinstance(outcome, SignedIn):
-        return Away(visit.home, sign_in_cookies(visit.slug, outcome))
+    outcome = await ways_in.by_link(visit, form["token"])
+    if isinstance(outcome, tuple):
+        return Away(visit.home, outcome)
     if isinstance(outcome, SignInRefused):
         raise Fault(401, "link")
     raise unexpected(outcome)
@@ -128,13 +102,8 @@ async def use_link(visit: Visit) -> Away:
 
 def sign_in_first(visit: Visit, next_path: str) -> Away:
     """Lead who is not signed in to where that is done, and back afterwards."""
-    notice = "&notice=ended" if visit.session.plain or visit.session.secure else ""
+    notice = "&notice=ended" if visit.is_known else ""
     return Away(f"{visit.home}/sign-in?next={quote(next_path, safe='')}{notice}")
-
-
-def _next(visit: Visit, given: str | None) -> str | None:
-    """Let through our own pages of this storefront, named in full, and nothing else."""
-    return given if given in {visit.home, f"{visit.home}/profile"} else None
 
 
 def _email_page(  # noqa: PLR0913 - one page, all that varies in it
@@ -151,6 +120,7 @@ def _email_page(  # noqa: PLR0913 - one page, all that varies in it
     title = words["pages.sign_in.title"]
     values = {
         "title": words.say("pages.error_title", title=title) if problem or too_many else title,
+        "own": "own_" if visit.host else "",
         "email": email,
         "problem": words[f"pages.sign_in.{problem}"] if problem else None,
         "next": next_path,
@@ -174,8 +144,9 @@ def _code_page(  # noqa: PLR0913 - one page, all that varies in it
     title = words["pages.code.title"]
     values = {
         "title": words.say("pages.error_title", title=title) if problem or too_many else title,
+        "own": "own_" if visit.host else "",
         "email": email,
-        "minutes": words.minutes(CODE_MINUTES),
+        "minutes": words.minutes(_minutes(visit)),
         "problem": words[f"pages.code.{problem}"] if problem else None,
         "wait_seconds": _pause(problem, too_many),
         "next": next_path,
@@ -183,6 +154,12 @@ def _code_page(  # noqa: PLR0913 - one page, all that varies in it
         "notice_tone": "good",
     }
     return _limited(visit, Page("code.html", values, status), too_many)
+
+
+def _minutes(visit: Visit) -> int:
+    """Tell how long a fresh code can be used, in whole minutes; at least one is worth naming."""
+    seconds = visit.front.code_ttl_seconds if visit.front is not None else 0
+    return max(1, seconds // 60)
 
 
 def _pause(problem: str | None, too_many: TooMany | None) -> int:

@@ -1,6 +1,6 @@
 """One visit to a page: what was asked, whose page it is, in which language it is answered."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
 from doorward.actors.locales import AUTO, Catalogue, chosen, words
+from doorward.actors.messages.account import Credentials
 from doorward.actors.messages.envelope import Outcome, Presented
 from doorward.actors.messages.fronts import Asked, AskWithFront, WithFront
 from doorward.actors.messages.refusals import KeyRefused, NotFound, OriginRefused, TooMany
@@ -15,8 +16,10 @@ from doorward.actors.messages.sign_in import Front, ReadFront
 from doorward.actors.partitions import is_slug
 from doorward.http.calls import Call
 from doorward.http.edge.refusals import EdgeError
-from doorward.http.pages.rendering import render
+from doorward.http.pages.hosts import OwnHost
+from doorward.http.pages.rendering import render, shop_of
 from doorward.http.replies import SERVER, retry_headers
+from doorward.http.surfaces.account import CUSTOMER_COOKIE
 from doorward.http.surfaces.portal import DEVICE, PORTAL_COOKIE
 from doorward.http.system import System
 
@@ -34,6 +37,8 @@ _HSTS: Final = "max-age=31536000"
 _OWN_REFERRER: Final = "same-origin"
 _NO_REFERRER: Final = "no-referrer"
 _NOTHING: Final[Mapping[str, str]] = {}
+OWN_HOME: Final = "/account"
+"""Where the account lies on a storefront's own host."""
 
 
 class Page(NamedTuple):
@@ -69,14 +74,23 @@ class Fault(Exception):
         return {} if self.wait_ms is None else retry_headers(self.wait_ms)
 
 
-class Visit:
-    """A request for a page. ``front`` is known once the storefront has answered."""
+class NotHere(Exception):
+    """No storefront has its pages on this host: what is there else is to answer."""
 
-    def __init__(self, call: Call, system: System) -> None:
+
+class Visit:
+    """A request for a page. ``front`` is known once the storefront has answered.
+
+    ``host`` is the storefront's own host where the page lies on one: there the account surface's
+    session counts, elsewhere the portal's.
+    """
+
+    def __init__(self, call: Call, system: System, host: OwnHost | None = None) -> None:
         self.call = call
         self.system = system
+        self.host = host
         self.front: Front | None = None
-        self.slug = call.request.match_info.get("slug", "")
+        self.slug = host.slug if host else call.request.match_info.get("slug", "")
 
     @cached_property
     def words(self) -> Catalogue:
@@ -91,6 +105,8 @@ class Visit:
         Raises:
             Fault: 404 when the address names none: what it does name goes into no header.
         """
+        if self.host is not None:
+            return OWN_HOME
         slug = self.front.slug if self.front else self.slug
         if not is_slug(slug):
             raise Fault(404, "storefront")
@@ -102,6 +118,17 @@ class Visit:
         return self.call.presented(PORTAL_COOKIE + self.slug)
 
     @property
+    def presented(self) -> Credentials:
+        """What the browser presents on a storefront's own host; pages know no bearers."""
+        return Credentials(cookie=self.call.presented(CUSTOMER_COOKIE + self.slug))
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the browser presents any session at all."""
+        found = self.session if self.host is None else self.presented.cookie
+        return bool(found.plain or found.secure)
+
+    @property
     def device(self) -> Presented:
         """What the browser presents as a device that is known."""
         return self.call.presented(DEVICE + self.slug)
@@ -111,12 +138,14 @@ class Visit:
 
         Raises:
             Fault: 404 when there is no such storefront, published.
+            NotHere: When the storefront has no pages on this host.
         """
         if not is_slug(self.slug):
             raise Fault(404, "storefront")
-        outcome = await self.system.ask(self.slug, AskWithFront(request=request))
+        host = self.host.name if self.host else None
+        outcome = await self.system.ask(self.slug, AskWithFront(request=request, host=host))
         if not isinstance(outcome, WithFront):
-            raise Fault(404, "storefront")
+            raise Fault(404, "storefront") if host is None else NotHere
         self.front = outcome.front
         return outcome.outcome
 
@@ -125,11 +154,9 @@ class Visit:
 
         Raises:
             Fault: 404 when there is no such storefront, published.
+            NotHere: When the storefront has no pages on this host.
         """
-        outcome = await self.system.ask(self.slug, ReadFront()) if is_slug(self.slug) else None
-        if not isinstance(outcome, Front):
-            raise Fault(404, "storefront")
-        self.front = outcome
+        await self.ask(ReadFront())
 
     def response(self, answer: Page | Away) -> web.Response:
         """Make the HTTP response: never cached, never sniffed, never framed."""
@@ -144,7 +171,8 @@ class Visit:
             del headers["Content-Type"]
             headers["Location"] = answer.path
             return web.Response(status=303, headers=headers)
-        page = render(answer.template, self.front, self.words, answer.values, polls=answer.polls)
+        shop = shop_of(self.front, own_host=self.host is not None)
+        page = render(answer.template, shop, self.words, answer.values, polls=answer.polls)
         headers["Content-Security-Policy"] = page.policy
         headers.update(answer.headers)
         return web.Response(status=answer.status, body=page.body, headers=headers)
@@ -163,6 +191,10 @@ class Visit:
             return self.call.caller().scheme == "https"
         except EdgeError:  # a request that cannot be read is answered all the same
             return False
+
+
+Handler = Callable[[Visit], Awaitable[Page | Away]]
+"""Answers a visit."""
 
 
 def too_many(outcome: TooMany) -> Fault:

@@ -224,7 +224,7 @@ def _document(body: StorefrontBody) -> StorefrontDocument:
         hosted_domain=body.hosted_domain,
         headless=body.headless,
         allowed_origins=body.allowed_origins,
-        payment=_payment(body.payment),
+        payment=payment_of(body.payment),
         return_to_store_url=body.return_to_store_url,
         accent=branding.accent,
         logo_url=branding.logo_url,
@@ -234,7 +234,8 @@ def _document(body: StorefrontBody) -> StorefrontDocument:
     )
 
 
-def _payment(body: PaymentBody | None) -> Payment | None:
+def payment_of(body: PaymentBody | None) -> Payment | None:
+    """Read how to pay."""
     if body is None:
         return None
     accounts = tuple(
@@ -245,27 +246,34 @@ def _payment(body: PaymentBody | None) -> Payment | None:
 
 
 def _storefront(view: StorefrontView) -> dict[str, Any]:
-    document = view.document
     return {
         "slug": view.slug,
+        **set_up(view.document),
+        "policy": msgspec.json.decode(view.document.policy),
+        "sandbox": bool(view.document.sandbox),
+        "createdAt": timestamps.iso(view.created_at_ms),
+        "updatedAt": timestamps.iso(view.updated_at_ms),
+    }
+
+
+def set_up(document: StorefrontDocument) -> dict[str, Any]:
+    """Show how a storefront is set up, but for its policy."""
+    return {
         "displayName": document.display_name,
         "published": document.published,
         "origin": document.origin,
         "hostedDomain": document.hosted_domain,
         "headless": document.headless,
         "allowedOrigins": document.allowed_origins,
-        "payment": _payment_view(document.payment),
+        "payment": payment_view(document.payment),
         "returnToStoreUrl": document.return_to_store_url,
         "branding": {"accent": document.accent, "logoUrl": document.logo_url},
-        "policy": msgspec.json.decode(document.policy),
-        "sandbox": bool(document.sandbox),
         "locale": document.locale,
-        "createdAt": timestamps.iso(view.created_at_ms),
-        "updatedAt": timestamps.iso(view.updated_at_ms),
     }
 
 
-def _payment_view(payment: Payment | None) -> dict[str, Any] | None:
+def payment_view(payment: Payment | None) -> dict[str, Any] | None:
+    """Show how to pay."""
     if payment is None:
         return None
     return {

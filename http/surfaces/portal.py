@@ -167,7 +167,7 @@ async def me(call: Call, system: System) -> Reply | Failure:
     if isinstance(slug, Failure):
         return slug
     outcome = await system.ask(
-        slug, ReadMe(caller=call.caller(), session=call.presented(PORTAL_COOKIE + slug))
+        slug, ReadMe(caller=call.reader(), session=call.presented(PORTAL_COOKIE + slug))
     )
     if isinstance(outcome, Me):
         customer = outcome.customer

@@ -59,7 +59,8 @@ class DeskWorld:
                 self._memory.records.pop(key, None)
             else:
                 self._memory.records[key] = write.record
-        made = [opened(job, self.place.keyring, at_ms=self.now_ms) for job in ledger.mails]
+        jobs = [job for job in ledger.mails if not job.is_blank]
+        made = [opened(job, self.place.keyring, at_ms=self.now_ms) for job in jobs]
         self.mails += [mail for mail in made if mail is not None]
         return outcome
 

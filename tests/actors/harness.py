@@ -222,7 +222,7 @@ class World:
         found = [
             opened(job, self.site.keyring, at_ms=job.sent_at_ms)
             for _, _, job in self.jobs
-            if (job.slug, job.to) == (slug, email)
+            if (job.slug, job.to) == (slug, email) and not job.is_blank
         ]
         return [mail for mail in found if mail is not None]
 

@@ -1,6 +1,7 @@
 import hashlib
 import hmac
 import re
+from collections import Counter
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -41,6 +42,42 @@ def test_a_link_token_is_256_bits_in_base64url() -> None:
 
     assert len(tokens) == 200
     assert all(re.fullmatch(r"l[A-Za-z0-9_-]{43}", token) for token in tokens)
+
+
+@pytest.mark.parametrize(("family", "letter"), [("action_token", "a"), ("status_token", "o")])
+def test_an_action_or_status_token_is_a_letter_and_25_digits_of_129_bits(
+    family: str, letter: str
+) -> None:
+    ring = Keyring([OLD])
+    derive = getattr(ring, family)
+
+    tokens = [derive(ring.newest, LIFE, number.to_bytes(20, "big")) for number in range(4_000)]
+
+    assert all(re.fullmatch(letter + "[a-z0-9]{25}", token) for token in tokens)
+    assert len(set(tokens)) == 4_000
+    for place in range(1, 26):
+        counts = Counter(token[place] for token in tokens)
+        # 36 digits: the chance of a sum of squares like this is below one in a million.
+        assert len(counts) == 36
+        assert sum((count - 4_000 / 36) ** 2 for count in counts.values()) / (4_000 / 36) < 90
+
+
+def test_every_family_storefront_life_and_key_has_tokens_of_its_own() -> None:
+    ring = Keyring([NEW, OLD])
+    old = Keyring([OLD]).newest
+
+    tokens = {
+        derive(key_id, life, token_id)[1:]
+        for derive in (ring.action_token, ring.status_token)
+        for key_id in (ring.newest, old)
+        for life in (LIFE, "alpha/0000000000000000", "bravo/0011223344556677")
+        for token_id in (b"1" * 20, b"2" * 20)
+    }
+
+    assert len(tokens) == 24
+    assert ring.action_token(old, LIFE, b"1" * 20) == Keyring([OLD]).action_token(
+        old, LIFE, b"1" * 20
+    )
 
 
 def test_every_storefront_life_key_and_challenge_has_its_own_secrets() -> None:

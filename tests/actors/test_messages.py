@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from doorward.actors.messages.envelope import Caller, Outcome, Request
 from doorward.actors.messages.operator import KeyMade, KeyView, StorefrontDocument, StorefrontView
 from doorward.actors.messages.sign_in import CustomerView, SignedIn, SignInRefused, UpdateMe
-from doorward.actors.post.mail import Mail, OrderNews, SignIn
+from doorward.actors.post.contents import ActionLink, OrderNews, ReturnNews, SignIn, StatusLink
+from doorward.actors.post.mail import Mail
 from doorward.actors.records.storefronts import Payment
 from doorward.actors.storefront import decide
 from doorward.actors.windows import Rule, Standing
@@ -42,7 +43,10 @@ MAILS = st.builds(
             code=st.from_regex(r"[0-9]{6}", fullmatch=True),
             link=st.just("https://alpha.example/x?token=1"),
         ),
-        st.builds(OrderNews, link=st.just("https://alpha.example/o/1")),
+        *(
+            st.builds(kind, link=st.just("https://alpha.example/o/1"))
+            for kind in (OrderNews, ReturnNews, StatusLink, ActionLink)
+        ),
     ),
 )
 st.register_type_strategy(Mail, MAILS)

@@ -558,8 +558,9 @@ async def test_a_full_batch_of_strangers_fits_into_one_script_call(world: World)
         await put_many(world, *documents)
         after = stored(world)
 
+    # A call is filled up to 256 writes, and one turn's are never split.
     written = {key for key, value in after.items() if before.get(key) != value}
-    assert len(written) <= 256
+    assert len(written) <= 280
 
 
 async def test_a_batch_is_put_by_a_host_that_remembers_nothing(world: World) -> None:

@@ -7,14 +7,15 @@ import pytest
 from doorward.actors.errors import StoreUnreachable
 from doorward.actors.journal import Commit
 from doorward.actors.keyring import Keyring
-from doorward.actors.outbox import PAGE, Outbox
+from doorward.actors.messages.account import RequestSignIn
+from doorward.actors.outbox import HELD_STEP_MS, PAGE, Outbox
 from doorward.actors.partitions import outbox_key, partition_of
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.mail import Mail
 from doorward.actors.post.transport import Transport, Undeliverable
 from doorward.actors.records.codec import encode
 from doorward.actors.records.mail import MailJob, OrderLetter, SignInLetter
-from tests.actors.harness import EMAIL, ORIGIN, World
+from tests.actors.harness import CALLER, EMAIL, ORIGIN, World
 
 ALPHA = partition_of("alpha")
 
@@ -350,6 +351,122 @@ async def test_news_without_room_are_read_again_and_hold_up_no_other_partition(
     await after.outbox.delivery.stop(grace_seconds=0)
 
 
+async def test_a_mail_that_is_held_back_waits_in_the_store_until_it_is_due(
+    posted: Posted, carrier: Carrier
+) -> None:
+    job = held_for(an_order_job(await a_job(posted.world)), posted.world, 600)
+    await posted.send_all()
+    await posted.struck()
+    carrier.carried.clear()
+    fill(posted.world, job, 1)
+    after = await taken_over(posted.world, carrier)
+
+    await after.outbox.catch_up()
+    await after.world.advance(599)
+    await after.outbox.catch_up()
+    await after.settled()
+    early = list(carrier.carried)
+    waiting = after.outbox.delivery.pending
+    await after.world.advance(1 + HELD_STEP_MS / 1000)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert (early, waiting) == ([], 0)
+    assert [mail.sent_at_ms for mail in carrier.carried] == [job.not_before_ms]
+    assert await after.struck() == []
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_mail_that_is_held_back_holds_up_no_other(posted: Posted, carrier: Carrier) -> None:
+    job = an_order_job(await a_job(posted.world))
+    posted.world.jobs.clear()
+    fill(posted.world, held_for(job, posted.world, 600), 3)
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert [mail.code is None for mail in carrier.carried] == [False]
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_mail_of_this_host_is_held_back_and_sent_once(
+    posted: Posted, carrier: Carrier
+) -> None:
+    job = held_for(an_order_job(await a_job(posted.world)), posted.world, 60)
+    await posted.send_all()
+    carrier.carried.clear()
+    await posted.struck()
+    fill(posted.world, job, 1)
+    stored = posted.world.site.store.outbox(ALPHA, "", 10)[-1][0]
+
+    posted.outbox.send(ALPHA, stored, job)
+    await posted.settled()
+    early = list(carrier.carried)
+    for _ in range(10):
+        await posted.world.advance(10)
+        await posted.outbox.catch_up()
+        await posted.settled()
+
+    assert early == []
+    assert len(carrier.carried) == 1
+
+
+async def test_held_mails_are_looked_for_at_steps_however_many_there_are(
+    posted: Posted, carrier: Carrier
+) -> None:
+    job = an_order_job(await a_job(posted.world))
+    await posted.send_all()
+    await posted.struck()
+    carrier.carried.clear()
+    for number in range(100):
+        fill(posted.world, held_for(job, posted.world, 60 + number / 100), 1)
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    reads = 0
+    outbox = after.world.journal.outbox
+
+    async def counted(partition: int, begin: str, limit: int) -> list[tuple[str, bytes]]:
+        nonlocal reads
+        reads += 1
+        return await outbox(partition, begin, limit)
+
+    after.world.journal.outbox = counted  # type: ignore[method-assign]
+    for _ in range(800):
+        await after.world.advance(0.1)
+        await after.outbox.catch_up()
+        await after.settled()
+
+    assert len(carrier.carried) == 100
+    assert reads <= 2
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_development_mailbox_shows_a_held_mail_when_it_is_due() -> None:
+    world = await (await World().open()).furnish("alpha")
+    mailbox = DevelopmentMailbox()
+    job = held_for(an_order_job(await a_job(world)), world, 60)
+    world.jobs.clear()
+    fill(world, job, 1)
+    world = await world.successor()
+    posted = Posted(world, mailbox)
+    posted.outbox.read_again([ALPHA])
+
+    await posted.outbox.catch_up()
+    early = [mail.code is None for mail in mailbox.newest()]
+    await world.advance(60 + HELD_STEP_MS / 1000)
+    await posted.outbox.catch_up()
+
+    assert early == [False]
+    assert [mail.code is None for mail in mailbox.newest()] == [True, False]
+
+
+def held_for(job: MailJob, world: World, seconds: float) -> MailJob:
+    """Hold a job back for so long."""
+    until_ms = world.clock.now_ms() + int(seconds * 1000)
+    return msgspec.structs.replace(job, not_before_ms=until_ms, expires_at_ms=until_ms + 86_400_000)
+
+
 async def in_hand_of(posted: Posted, carrier: Carrier) -> list[Mail]:
     """Let what is in hand go, and tell what that was."""
     carrier.open.set()
@@ -378,3 +495,29 @@ def fill(world: World, job: MailJob, count: int) -> None:
     ]
     commit = Commit(ALPHA, row.epoch, row.owner, row.seq + 1, row.at_ms, [*mails])
     world.site.store.commit(commit)
+
+
+async def test_a_blank_mail_is_struck_and_never_sent(posted: Posted, carrier: Carrier) -> None:
+    message = RequestSignIn(email="stranger@example.org", caller=CALLER, with_link=True)
+    await posted.world.ask("alpha", message)
+    kept = len(posted.world.site.store.outbox(ALPHA, "", 1_000))
+
+    await posted.send_all()
+
+    assert (kept, carrier.carried) == (1, [])
+    assert await posted.struck() == []
+
+
+async def test_a_blank_mail_of_a_host_that_died_is_not_sent_by_the_next(
+    posted: Posted, carrier: Carrier
+) -> None:
+    message = RequestSignIn(email="stranger@example.org", caller=CALLER, with_link=True)
+    await posted.world.ask("alpha", message)
+
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert carrier.carried == []
+    assert await after.struck() == []
+    await after.outbox.delivery.stop(grace_seconds=0)

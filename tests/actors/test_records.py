@@ -2,6 +2,20 @@ import msgspec
 import pytest
 
 from doorward.actors.errors import RecordUnreadable
+from doorward.actors.records.account import (
+    ActionEntry,
+    ActionToken,
+    ActionTokens,
+    AddressBook,
+    Bearer,
+    BookAddress,
+    Erasure,
+    Return,
+    ReturnItem,
+    Returns,
+    StatusToken,
+)
+from doorward.actors.records.audit import AuditEntry, AuditHead, AuditPage
 from doorward.actors.records.codec import KINDS, decode, decode_job, encode
 from doorward.actors.records.index import IndexNode, IndexRoot
 from doorward.actors.records.mail import (
@@ -33,6 +47,7 @@ from doorward.actors.records.sign_in import (
     Device,
     Email,
     Link,
+    Password,
     Session,
     SessionEntry,
     Traffic,
@@ -88,10 +103,20 @@ EXAMPLES: list[Record] = [
         email="ann@example.org",
         email_verified=True,
         created_at_ms=1,
-        sessions=(SessionEntry("d", 1),),
+        sessions=(
+            SessionEntry("d", 1),
+            SessionEntry("d", 1, "i", "account", "b", "Firefox", "192.0.2.0/24", 2, 3),
+        ),
         devices=(Device("e", 2),),
+        password=Password("$argon2id$", 3, proven=True),
+        locale="id",
     ),
-    Session("c", 1, 2),
+    Session("c", 1, 2, "account", "b"),
+    Bearer("d"),
+    AddressBook((BookAddress("a", PostalAddress("Ann", "1 Road", "Bandung", "ID"), "Home"),)),
+    Returns((Return("o-1", "REQUESTED", (ReturnItem("1", 2),), 3, 4, "why", "note"),)),
+    StatusToken("o", 1),
+    ActionToken("start_return", "ann@example.org", b"{}", 1),
     Keys((Key("1", "secret", "n", "d", ("orders:read",), 1),)),
     KeyOwner("alpha"),
     MailPage((JOB, ORDER_JOB)),
@@ -132,6 +157,10 @@ EXAMPLES: list[Record] = [
     Knocks(WINDOW, WINDOW, WINDOW),
     Misses(WINDOW),
     KeyTraffic(WINDOW),
+    ActionTokens((ActionEntry("d", 1),)),
+    Erasure("ann@example.org", "erased-1@erased.invalid", verified=True, orders=1, mail_page=2),
+    AuditHead((AuditEntry(0, 1, "operator", "put_storefront"),), 1, 0),
+    AuditPage((AuditEntry(0, 1, "key:1", "put_order", "A-1"),)),
 ]
 
 

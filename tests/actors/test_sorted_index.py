@@ -105,6 +105,17 @@ class Index(RuleBasedStateMachine):
             if key not in self.model:
                 insort(self.model, key)
 
+    @rule(keys=st.lists(KEYS, max_size=60), run=st.integers(0, 40))
+    def insert_all(self, keys: list[IndexKey], run: int) -> None:
+        keys += [(start, "e") for start in range(run, run + len(keys))]
+        fresh = set(keys) - set(self.model)
+
+        added = self.shelf.run(lambda index: index.insert_all(keys), fanout=self.fanout)
+
+        assert added == len(fresh)
+        for key in fresh:
+            insort(self.model, key)
+
     @rule(start=st.integers(0, 40), step=st.sampled_from([1, -1]))
     def insert_in_order(self, start: int, step: int) -> None:
         self.insert([(start + step * number, "d") for number in range(20)])

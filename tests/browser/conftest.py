@@ -75,6 +75,11 @@ async def shop(door: Door) -> Shop:
     )
 
 
+def own_origin(door: Door, slug: str) -> str:
+    """Tell where a storefront's own host is; Chromium finds ``localhost`` and all below itself."""
+    return f"http://{slug}.localhost:{door.url.rpartition(':')[2]}"
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     program = shutil.which("chromium")
@@ -90,10 +95,16 @@ async def chromium() -> AsyncIterator[Browser]:
 def window(chromium: Browser, door: Door) -> Opens:
     @asynccontextmanager
     async def open_window(**options: Any) -> AsyncIterator[Page]:  # noqa: ANN401
-        given = {"viewport": DESKTOP, "locale": "en-GB", "timezone_id": "Asia/Jakarta", **options}
-        context = await chromium.new_context(base_url=door.url, **given)
+        given = {
+            "base_url": door.url,
+            "viewport": DESKTOP,
+            "locale": "en-GB",
+            "timezone_id": "Asia/Jakarta",
+            **options,
+        }
+        context = await chromium.new_context(**given)
         context.set_default_timeout(10_000)
-        watched = Watched(context, door.url)
+        watched = Watched(context, str(given["base_url"]))
         try:
             yield await context.new_page()
         finally:

@@ -43,6 +43,7 @@ CONTRACT: dict[str, dict[str, int]] = {
         "claimsPerAddressPerHour": 30,
         "proofsPerAddressPerHour": 30,
     },
+    "tokens": {"missesPerAddressPerMinute": 60},
     "keys": {"secretPerMinute": 1_000},
 }
 BOUNDS = {
@@ -67,6 +68,7 @@ BOUNDS = {
     "orders.messagesPerAddressPerHour": (1, 10_000_000),
     "orders.claimsPerAddressPerHour": (1, 10_000_000),
     "orders.proofsPerAddressPerHour": (1, 10_000_000),
+    "tokens.missesPerAddressPerMinute": (1, 10_000_000),
     "keys.secretPerMinute": (1, 10_000_000),
 }
 

@@ -104,7 +104,12 @@ async def opened(store: StoreServer, folder: Path, setup: Setup) -> AsyncIterato
         addresses = ClientAddress(setup.trusted_proxies)
         proofs = Proofs(blobs, folder / "incoming", allowance=setup.upload)
         app = make_app(
-            system, operator_key=OPERATOR_KEY, addresses=addresses, proofs=proofs, mailbox=mailbox
+            system,
+            operator_key=OPERATOR_KEY,
+            addresses=addresses,
+            proofs=proofs,
+            mailbox=mailbox,
+            hosted_domain=setup.hosted_domain,
         )
         runner = EdgeRunner(app, addresses=addresses, handle_signals=False, shutdown_timeout=5)
         await runner.setup()

@@ -4,6 +4,7 @@ import pytest
 
 from doorward.actors.errors import StoreUnreachable
 from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.merchant_customers import EraseCustomer
 from doorward.actors.messages.operator import (
     GetStorefront,
     PutStorefront,
@@ -43,6 +44,9 @@ class Shelf:
 
     async def roster(self, after: str, limit: int) -> list[str]:
         return sorted(slug for slug in self.documents if slug > after)[:limit]
+
+    async def erase_customer(self, slug: str, message: EraseCustomer) -> Outcome:
+        raise AssertionError(f"no customer of {slug} was to be erased: {message}")
 
     async def erase(self, slug: str) -> Outcome:
         return Deleted() if self.documents.pop(slug, None) else NotFound()

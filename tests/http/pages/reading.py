@@ -18,6 +18,7 @@ class Form:
     method: str
     kind: str
     fields: dict[str, str] = field(default_factory=dict)
+    boxes: set[str] = field(default_factory=set)
 
 
 class Shown(HTMLParser):
@@ -35,6 +36,7 @@ class Shown(HTMLParser):
         self._open: list[str] = []
         self._link: tuple[str, int] | None = None
         self._area: str | None = None
+        self._select = ""
         self.html = answer.raw.decode()
         self.feed(self.html)
         assert self._open == [], f"never closed: {self._open}"
@@ -52,6 +54,15 @@ class Shown(HTMLParser):
         if tag == "form":
             kind = given.get("enctype") or URL_ENCODED
             self.forms.append(Form(given["action"] or "", given.get("method") or "get", kind))
+        elif tag == "input" and given.get("type") == "checkbox":
+            self.forms[-1].boxes.add(given["name"] or "")
+            if "checked" in given:
+                self.forms[-1].fields[given["name"] or ""] = given.get("value") or "on"
+        elif tag == "select":
+            self._select = given["name"] or ""
+        elif tag == "option":
+            if "selected" in given or self._select not in self.forms[-1].fields:
+                self.forms[-1].fields[self._select] = given["value"] or ""
         elif tag in {"input", "textarea"} and self.forms:
             self.forms[-1].fields[given["name"] or ""] = given.get("value") or ""
             self._area = given["name"] if tag == "textarea" else None
@@ -98,7 +109,7 @@ class Reader:
     async def send(self, form: Form, **filled: str) -> Shown:
         """Fill a form in and send it."""
         assert form.method == "post"
-        assert set(filled) <= set(form.fields), form
+        assert set(filled) <= set(form.fields) | form.boxes, form
         fields = {**form.fields, **filled}
         return await self._follow(
             await self.post(form.action, urlencode(fields).encode(), URL_ENCODED)

@@ -1,0 +1,150 @@
+"""Sessions of either surface: minted at every sign-in, never adopted, never extended, ended whole.
+
+A session is found by the SHA-256 of its cookie's secret and is absent or whole. On the account
+surface it has a second, different secret, the bearer, whose own record leads to it. Neither opens
+anything in the other's place: each is looked for under its own kind only. Whatever ends a session
+deletes both in one turn, so no secret outlives the other.
+
+Sources: OWASP ASVS 7.2.3-7.2.4 (random, new at every authentication), 7.1.2 (bounded), 7.4.1
+(ended at once); contract §2 and §3.
+"""
+
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import Final, Literal, NamedTuple
+
+from msgspec.structs import replace
+
+from doorward.actors import tokens
+from doorward.actors.messages.envelope import Caller
+from doorward.actors.records.account import Bearer
+from doorward.actors.records.sign_in import Customer, Session, SessionEntry
+from doorward.actors.turns import HOUR_MS, Turn
+from doorward.config.policy import Policy
+
+Surface = Literal["portal", "account"]
+
+DEVICE_LENGTH: Final = 60
+SEEN_MS: Final = HOUR_MS
+"""How stale "last seen" may be: without it every read of a profile would be a write."""
+_IPV4_BITS: Final = 24
+_IPV6_BITS: Final = 48
+
+
+class Minted(NamedTuple):
+    """A fresh session's customer and secrets; ``bearer`` is empty where there is none."""
+
+    customer: Customer
+    cookie: str
+    bearer: str
+
+
+def minted(
+    turn: Turn, customer: Customer, policy: Policy, *, caller: Caller, surface: Surface
+) -> Minted:
+    """Stage a session; past the bound the oldest end. The customer's own record is not staged."""
+    now_ms, ttl_ms = turn.now_ms, policy.sessions.ttl * 1000
+    cookie = tokens.secret(turn.random)
+    bearer = tokens.secret(turn.random) if surface == "account" else ""
+    entry = SessionEntry(
+        digest=tokens.digest(cookie),
+        expires_at_ms=now_ms + ttl_ms,
+        id=tokens.identifier(turn.random),
+        surface=surface,
+        bearer=tokens.digest(bearer) if bearer else "",
+        device=caller.device_label[:DEVICE_LENGTH],
+        address=prefix_of(caller.address),
+        created_at_ms=now_ms,
+        seen_at_ms=now_ms,
+    )
+    session = Session(customer.id, now_ms, entry.expires_at_ms, surface, entry.bearer)
+    turn.ledger.put(session, entry.digest, keep_ms=ttl_ms)
+    if bearer:
+        turn.ledger.put(Bearer(entry.digest), entry.bearer, keep_ms=ttl_ms)
+    live = live_entries(turn, customer)
+    surplus = max(0, len(live) + 1 - policy.sessions.per_customer)
+    for oldest in live[:surplus]:
+        _delete(turn, oldest.digest, oldest.bearer)
+    return Minted(replace(customer, sessions=(*live[surplus:], entry)), cookie, bearer)
+
+
+def found(turn: Turn, digest: str | None, surface: Surface) -> Session | None:
+    """Return the live session of this surface whose cookie has this SHA-256.
+
+    Raises:
+        Miss: When its record is not in memory.
+    """
+    if digest is None:
+        return None
+    session = turn.ledger.get(Session, digest)
+    if session is None or session.surface != surface or turn.now_ms >= session.expires_at_ms:
+        return None
+    return session
+
+
+def end(turn: Turn, digest: str | None, surface: Surface) -> bool:
+    """Stage the end of a session of this surface, if it is one."""
+    session = found(turn, digest, surface)
+    if session is None or digest is None:
+        return False
+    customer = turn.ledger.get(Customer, session.customer_id)
+    _delete(turn, digest, session.bearer)
+    if customer is not None:
+        left = tuple(entry for entry in customer.sessions if entry.digest != digest)
+        turn.ledger.put(replace(customer, sessions=left), customer.id)
+    return True
+
+
+def without(turn: Turn, customer: Customer, *, keep: str | None = None) -> Customer:
+    """Stage the end of all of a customer's sessions but the one with the digest ``keep``.
+
+    Returns:
+        The customer as it must be kept now; that is not staged here.
+    """
+    return without_those(turn, customer, [e for e in customer.sessions if e.digest != keep])
+
+
+def without_those(turn: Turn, customer: Customer, gone: list[SessionEntry]) -> Customer:
+    """Stage the end of some of a customer's sessions; returns the customer to be kept."""
+    for entry in gone:
+        _delete(turn, entry.digest, entry.bearer)
+    return replace(customer, sessions=tuple(e for e in customer.sessions if e not in gone))
+
+
+def seen(turn: Turn, customer: Customer, digest: str) -> Customer:
+    """Note that a session was used, if the last note is an hour old; returns the customer."""
+    for at, entry in enumerate(customer.sessions):
+        if entry.digest == digest and turn.now_ms >= entry.seen_at_ms + SEEN_MS:
+            entries = list(customer.sessions)
+            entries[at] = replace(entry, seen_at_ms=turn.now_ms)
+            customer = replace(customer, sessions=tuple(entries))
+            turn.ledger.put(customer, customer.id)
+            break
+    return customer
+
+
+def live_entries(turn: Turn, customer: Customer) -> list[SessionEntry]:
+    """List a customer's sessions that have not expired, oldest first."""
+    return [entry for entry in customer.sessions if turn.now_ms < entry.expires_at_ms]
+
+
+def id_of(entry: SessionEntry) -> str:
+    """Name a session for its customer; one of before there were ids by a hash of its digest."""
+    return entry.id or tokens.digest(entry.digest)[:32]
+
+
+@lru_cache(maxsize=4096)
+def prefix_of(address: str) -> str:
+    """Tell where a client address roughly is: its /24 (IPv4) or /48 (IPv6); empty when unknown."""
+    try:
+        network = ip_network(address, strict=False)
+    except ValueError:
+        return ""
+    bits = _IPV4_BITS if network.version == 4 else _IPV6_BITS  # noqa: PLR2004 - IP versions
+    return str(network.supernet(new_prefix=min(bits, network.prefixlen)))
+
+
+def _delete(turn: Turn, digest: str, bearer: str) -> None:
+    turn.ledger.delete(Session, digest)
+    if bearer:
+        turn.ledger.delete(Bearer, bearer)
