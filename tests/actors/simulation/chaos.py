@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from doorward.actors import gate, host, tokens
 from doorward.actors.messages.envelope import Caller, Presented
@@ -20,9 +20,9 @@ from doorward.actors.messages.sign_in import (
     VerifyCode,
     VerifyLink,
 )
+from tests.actors.simulation.faults import CLOCK_STEP_MS, Faults, picked
 from tests.actors.simulation.history import Mailbox, Violation
-from tests.actors.simulation.machine import Design, Machine
-from tests.actors.simulation.model_store import Image
+from tests.actors.simulation.machine import Design
 from tests.actors.simulation.virtual_loop import VirtualLoop, run_virtually
 from tests.actors.simulation.world import (
     ADDRESSES,
@@ -34,14 +34,9 @@ from tests.actors.simulation.world import (
     World,
 )
 
-HOUR_SECONDS: Final = 3_600.0
-MACHINES: Final = 3
 FAVOUR: Final = 0.4
 HEALED_SECONDS: Final = 15.0
-CLOCK_STEP_MS: Final = 55 * 60_000
-"""Two of them, one each way, are less than the two hours that records are kept longer."""
 
-T = TypeVar("T")
 Knock = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -57,7 +52,7 @@ class Run:
         # Every run has a mood of its own, and a mailbox that is besieged.
         self.trouble = self.random.choice((0.05, 0.15, 0.3))
         self.favourite = self.random.choice(MAILBOXES)
-        self.snapshots: list[tuple[int, Image]] = []
+        self.faults = Faults(world)
         self._knocks: list[tuple[Knock, int]] = [
             (self.request_code, 20),
             (self.verify_right, 16),
@@ -68,20 +63,6 @@ class Run:
             (self.who_am_i, 14),
             (self.rename, 6),
             (self.sign_out, 5),
-        ]
-        self._faults: list[tuple[Callable[[], None], int]] = [
-            (self.crash, 3),
-            (self.start, 4),
-            (self.freeze, 5),
-            (self.hand_over, 3),
-            (self.storm, 6),
-            (self.clear_up, 6),
-            (self.cut_off, 3),
-            (self.rumour, 3),
-            (self.set_clock, 2),
-            (self.sleep_long, 3),
-            (self.keep_snapshot, 4),
-            (self.put_back, 1),
         ]
 
     async def all(self) -> None:
@@ -98,16 +79,10 @@ class Run:
         """Do one thing, let some time pass, and look."""
         self.world.steps += 1
         if self.random.random() > self.trouble:
-            knock = self._picked(self._knocks)
+            knock = picked(self.random, self._knocks)
             self.knocking.append(asyncio.create_task(knock()))
-        elif not self.world.living():
-            known_dead = self.random.random() < 0.5
-            gone = tuple(machine.name for machine in self.world.machines)
-            self.world.start_machine(gone if known_dead else ())
         else:
-            fault = self._picked(self._faults)
-            self.world.note(fault.__name__)
-            fault()
+            self.faults.happen()
         served = any(self.world.serving(slug) for slug in POLICIES)
         pauses = (0.0, 0.0, 0.002, 0.05, 0.3, 1.0, 2.5) if served else (0.3, 1.0, 2.5)
         await asyncio.sleep(self.random.choice(pauses))
@@ -226,88 +201,6 @@ class Run:
         self.world.note(f"sign out of {mailbox}: {_short(reply.outcome or reply.error)}")
         self.world.promises.signed_out(attempt, secret, reply)
 
-    # --- faults -----------------------------------------------------------------------------------
-
-    def crash(self) -> None:
-        self.random.choice(self.world.living()).crash()
-
-    def start(self) -> None:
-        if len(self.world.living()) < MACHINES:
-            self.world.start_machine()
-
-    def freeze(self) -> None:
-        machine = self.random.choice(self.world.living())
-        if not machine.frozen:
-            machine.freeze()
-            span = self.random.choice((0.2, 1.0, 2.6, 3.2, 5.0, 9.0))
-            self.world.loop.call_later(span, self._thaw, machine)
-
-    def hand_over(self) -> None:
-        machine = self.random.choice(self.world.living())
-        if len(self.world.living()) > 1:
-            machine.hand_over()
-
-    def storm(self) -> None:
-        weather = self.random.choice(self.world.living()).weather
-        weather.request_lost = self.random.choice((0.0, 0.05, 0.2))
-        weather.reply_lost = self.random.choice((0.0, 0.05, 0.3))
-        weather.torn = self.random.choice((0.0, 0.05, 0.2))
-        weather.late = self.random.choice((0.0, 0.05, 0.3))
-        weather.slow = self.random.choice((0.0, 0.3))
-
-    def clear_up(self) -> None:
-        for machine in self.world.living():
-            machine.weather.clear()
-
-    def cut_off(self) -> None:
-        self.random.choice(self.world.living()).weather.cut = True
-
-    def rumour(self) -> None:
-        """Let everybody believe that some host is dead: whether one is alive is only a hint."""
-        self.world.store.image.marks.pop(self.random.choice(self.world.living()).name, None)
-
-    def set_clock(self) -> None:
-        self.world.clock_step_ms = self.random.randint(-CLOCK_STEP_MS, CLOCK_STEP_MS)
-
-    def sleep_long(self) -> None:
-        for machine in self.world.living():
-            machine.freezes += 1
-        hours = self.random.choice((0.01, 0.05, 0.2, 1.1, 24.5))
-        self.world.loop.leap(hours * HOUR_SECONDS)
-
-    def keep_snapshot(self) -> None:
-        self.snapshots.append((self.world.history.tick(), self.world.store.image.copy()))
-
-    def put_back(self) -> None:
-        """Put the store back, where somebody is left who knows how far it had come."""
-        if not self.snapshots:
-            return
-        world = self.world
-        for machine in world.living():
-            machine.note_marks()
-        knowing = [m for m in world.living() if m.ownership.high_water() == world.marks]
-        left = self.random.choice([*knowing, None])
-        for machine in world.living():
-            if machine is not left:
-                machine.crash()
-        event, image = self.snapshots.pop()
-        self.snapshots.clear()
-        before = {index: world.store.row(index) for index in world.placement}
-        world.store.image = image
-        world.rolled_back = True
-        changed = [i for i in world.placement if before[i] != world.store.row(i)]
-        known = world.marks
-        noticed = [
-            index
-            for index in world.placement
-            if world.store.row(index).epoch < known.get(index, (0, 0))[0]
-            or world.store.row(index).seq < known.get(index, (0, 0))[1]
-        ]
-        world.history.went_back(noticed)
-        world.promises.went_back(changed, event)
-        if not world.living():
-            world.start_machine(tuple(machine.name for machine in world.machines))
-
     # --- the end ----------------------------------------------------------------------------------
 
     async def heal(self) -> None:
@@ -316,7 +209,7 @@ class Run:
         world.note("heal")
         for machine in world.living():
             machine.weather.clear()
-            self._thaw(machine)
+            self.faults.thaw(machine)
         # Marks run out by the store's wall clock: set back, it keeps a dead host's for an hour.
         world.clock_step_ms = max(world.clock_step_ms, CLOCK_STEP_MS)
         deadline = world.loop.time() + HEALED_SECONDS
@@ -349,7 +242,8 @@ class Run:
         sent = await self.world.insist(slug, RequestCode(email=email, caller=Caller("192.0.2.99")))
         if isinstance(sent, TooMany):
             return
-        assert isinstance(sent, CodeSent)
+        if not isinstance(sent, CodeSent):
+            raise Violation(f"{mailbox} cannot ask for a code: {_short(sent)}")
         await asyncio.sleep(2)
         mail = self.world.inbox[mailbox][-1] if self.world.inbox[mailbox] else None
         if mail is None:
@@ -368,10 +262,6 @@ class Run:
         if me != Me(customer=signed_in.customer):
             raise Violation(f"{mailbox} is not who signed in")
 
-    def _thaw(self, machine: Machine) -> None:
-        if machine.frozen and not machine.gone:
-            machine.thaw()
-
     def _mailbox(self, *, mailed: bool = False) -> Mailbox:
         if self.random.random() < FAVOUR:
             return self.favourite
@@ -385,10 +275,6 @@ class Run:
             if slug in {None, signed.mailbox[0]}
         ]
         return self.random.choice(known[-8:]) if known else None
-
-    def _picked(self, weighed: list[tuple[T, int]]) -> T:
-        things, weights = zip(*weighed, strict=True)
-        return self.random.choices(things, weights)[0]
 
 
 def simulate(seed: int, steps: int, design: Design | None = None) -> World:

@@ -4,7 +4,7 @@ The history watches every commit as the store decides it. It trusts nobody: whet
 entitled is judged here again, from the takes it saw.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from doorward.actors.keyring import Keyring
 from doorward.actors.partitions import partition_of
 from doorward.actors.records.codec import decode, decode_job
 from doorward.actors.records.mail import MailJob, SignInLetter
-from doorward.actors.records.sign_in import Email
+from doorward.actors.records.sign_in import Challenge, Email
 from tests.actors.simulation.model_store import ModelStore, Row
 
 Mailbox = tuple[str, str]
@@ -82,9 +82,13 @@ class History:
         self._keyring = keyring
         self._by_name = {(slug, tokens.email_id(email)): (slug, email) for slug, email in mailboxes}
         self._holders: dict[int, tuple[int, str]] = {}
+        self._burned_ms: dict[int, int] = {}
+        self._lost: dict[int, int] = {}
+        self._unburned: dict[int, int] = {}
         self._current: dict[Mailbox, Issued] = {}
         self.issued: dict[bytes, Issued] = {}
         self.mailed: dict[str, Mailed] = {}
+        self.lost_mails: dict[str, Mailed] = {}
         self.guesses: dict[Mailbox, list[Guessed]] = {mailbox: [] for mailbox in mailboxes}
         self.events = 0
         self.applied = 0
@@ -98,6 +102,14 @@ class History:
 
     def taken(self, owner: str, partition: int, row: Row) -> None:
         self._holders[partition] = (row.epoch, owner)
+        if row.burned_ms > self._burned_ms.get(partition, 0):
+            self._burned_ms[partition] = row.burned_ms
+            if partition not in self._lost:
+                raise Violation(f"{owner} burned codes of partition {partition} that lost nothing")
+            if row.seq >= self._lost[partition]:
+                del self._lost[partition]
+            self._unburned.pop(partition, None)
+            self._burn({partition})
 
     def committed(self, commit: Commit, ending: Ending, before: Row) -> None:
         if ending is not Ending.COMMITTED or before.seq == commit.seq:
@@ -106,6 +118,10 @@ class History:
         self.applied += 1
         if self._holders.get(commit.partition) != (commit.epoch, commit.owner):
             raise Violation(f"stale-epoch write accepted from {commit.owner}")
+        if commit.seq != before.seq + 1:
+            raise Violation(f"write {commit.seq} of {commit.owner} accepted after {before.seq}")
+        if commit.epoch > self._unburned.get(commit.partition, commit.epoch):
+            raise Violation(f"{commit.owner} writes on what was put back and burned no code")
         event = self.tick()
         jobs = [decode_job(value) for what, _, value, _ in commit.operations if what == "m"]
         for job in jobs:
@@ -119,22 +135,32 @@ class History:
         for job in jobs:
             self._mail(job, event, commit)
 
-    def went_back(self, burned: list[int]) -> None:
-        """Follow a store that was put back; in ``burned`` partitions the loss will be noticed."""
-        event = self.tick()
-        self._holders = {p: (row.epoch, row.owner) for p, row in self._store.image.rows.items()}
-        self.mailed = {name: mail for name, mail in self.mailed.items() if self._kept(mail)}
+    def went_back(self, lost: dict[int, int], noticed: set[int], snapshot: int) -> None:
+        """Follow a store that was put back to what it was at event ``snapshot``.
+
+        Args:
+            lost: Partitions that lost something, and the sequence they had reached: codes of these
+                may be burned, by whoever finds less than he was told of.
+            noticed: Those whose loss everybody left can tell: codes of these must be burned.
+            snapshot: What was committed later is lost.
+        """
+        event, rows = self.tick(), self._store.image.rows
+        self._holders = {p: (row.epoch, row.owner) for p, row in rows.items()}
+        self._burned_ms = {p: row.burned_ms for p, row in rows.items()}
+        self._lost |= lost
+        self._unburned |= {p: self._store.row(p).epoch for p in noticed}
+        self.lost_mails |= {name: m for name, m in self.mailed.items() if not self._kept(m)}
+        self.mailed = {name: m for name, m in self.mailed.items() if self._kept(m)}
         for mailbox, found in self.guesses.items():
             self.guesses[mailbox] = [guess for guess in found if self._kept(guess)]
         self._current.clear()
         for mailbox, record in self._emails():
             if record.challenge is not None:
-                known = self._current[mailbox] = self.issued[record.challenge.id]
+                known = self._current[mailbox] = self._issued(mailbox, record.challenge)
                 known.wrong, known.accepted, known.replaced = record.challenge.wrong, 0, None
                 known.burned = event if record.challenge.burned else None
-        for known in self.issued.values():
-            if partition_of_mailbox(known.mailbox) in burned:
-                known.dead = event
+        self._burn(noticed)
+        self._burn(lost, since=snapshot)
 
     def answering(self, mailbox: Mailbox, *, code: str = "", token: str = "") -> Issued | None:
         """Find the newest challenge of a mailbox that this answers."""
@@ -155,6 +181,14 @@ class History:
             for mail in self.mailed.values()
             if (mail.job.slug, mail.job.to) == mailbox
         )
+
+    def _burn(self, partitions: Container[int], *, since: int = 0) -> None:
+        """Note that what was issued in these partitions after an event must not work any more."""
+        event = self.tick()
+        for known in self.issued.values():
+            here = partition_of_mailbox(known.mailbox) in partitions
+            if here and known.issued > since and known.dead is None:
+                known.dead = event
 
     def _meet(self, job: MailJob, event: int) -> None:
         """Learn of a challenge from its mail; only its mail tells what would answer it."""
@@ -180,7 +214,7 @@ class History:
                     raise Violation(f"a challenge of {mailbox} was accepted twice")
         if challenge is None:
             return
-        known = self._current[mailbox] = self.issued[challenge.id]
+        known = self._current[mailbox] = self._issued(mailbox, challenge)
         if known.replaced is not None:
             raise Violation(f"a replaced challenge of {mailbox} came back")
         if challenge.wrong < known.wrong or (known.burned and not challenge.burned):
@@ -192,6 +226,11 @@ class History:
         known.wrong = challenge.wrong
         if challenge.burned and known.burned is None:
             known.burned = event
+
+    def _issued(self, mailbox: Mailbox, challenge: Challenge) -> Issued:
+        if challenge.id not in self.issued:
+            raise Violation(f"a challenge of {mailbox} is stored and its mail is not")
+        return self.issued[challenge.id]
 
     def _mail(self, job: MailJob, event: int, commit: Commit) -> None:
         mailbox, sent_ms = (job.slug, job.to), job.sent_at_ms

@@ -6,7 +6,7 @@ violation.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -37,6 +37,7 @@ class Attempt:
     token: str = ""
     name: str | None = None
     refused: bool = False
+    lost: bool = False
     counted: "list[Counted]" = field(default_factory=list)
 
 
@@ -73,6 +74,7 @@ class Promises:
         self._customers: dict[Mailbox, str] = {}
         self._names: defaultdict[Mailbox, list[Attempt]] = defaultdict(list)
         self._counted: defaultdict[tuple[str, str, str], list[Counted]] = defaultdict(list)
+        self._rollbacks: dict[int, int] = {}
         self.sessions: dict[str, Signed] = {}
         self.codes_sent = 0
         self.answered = 0
@@ -154,15 +156,14 @@ class Promises:
         if known is None:
             return
         if isinstance(reply.outcome, SignedOut):
+            # Overtaken, it leaves ``attempt`` among those that may have ended the session.
             known.ended = min(known.ended, attempt.ended)
         elif reply.turned_away:
             self._ended_nothing(attempt, secret)
 
-    def went_back(  # noqa: C901 - one place for all that a rollback takes away
-        self, partitions: Iterable[int], snapshot: int
-    ) -> None:
+    def went_back(self, lost: Collection[int], snapshot: int) -> None:
         """Give up what a store that was put back to event ``snapshot`` cannot keep."""
-        lost = set(partitions)
+        self._rollbacks |= dict.fromkeys(lost, self._history.tick())
         for known in self.sessions.values():
             if partition_of_mailbox(known.mailbox) in lost:
                 signed_later = known.since > snapshot
@@ -171,10 +172,13 @@ class Promises:
         for mailbox, attempts in self._names.items():
             if partition_of_mailbox(mailbox) in lost:
                 for attempt in attempts:
-                    attempt.ended = inf
-        for mailbox in list(self._customers):
-            if partition_of_mailbox(mailbox) in lost:
-                del self._customers[mailbox]
+                    attempt.lost |= attempt.ended > snapshot
+        kept = {known.customer_id for known in self.sessions.values() if known.since <= snapshot}
+        self._customers = {
+            mailbox: customer_id
+            for mailbox, customer_id in self._customers.items()
+            if partition_of_mailbox(mailbox) not in lost or customer_id in kept
+        }
         for (slug, _, _), counted in self._counted.items():
             if partition_of_mailbox((slug, "")) in lost:
                 for one in counted:
@@ -196,8 +200,14 @@ class Promises:
 
     def _end(self, attempt: Attempt, reply: Reply) -> None:
         if reply.outcome is not None or reply.turned_away:
-            attempt.ended = self._history.tick()
             self.answered += 1
+            event = self._history.tick()
+            if not self._was_overtaken(attempt):
+                attempt.ended = event
+
+    def _was_overtaken(self, attempt: Attempt) -> bool:
+        """Tell whether the store was put back while this was on its way: its effect may be lost."""
+        return attempt.began < self._rollbacks.get(partition_of_mailbox(attempt.mailbox), 0)
 
     def _signed_in(
         self, attempt: Attempt, presented: str | None, reply: Reply, outcome: SignedIn
@@ -234,14 +244,21 @@ class Promises:
             raise Violation("a session's secret was given twice")
         if customer.email != mailbox[1]:
             raise Violation(f"{mailbox} was signed in as somebody else")
-        if self._customers.setdefault(mailbox, customer.id) != customer.id:
+        overtaken = self._was_overtaken(attempt)
+        if not overtaken and self._customers.setdefault(mailbox, customer.id) != customer.id:
             raise Violation(f"{mailbox} became another customer")
         if presented in self.sessions:
             old = self.sessions[presented]
             if old.mailbox[0] == mailbox[0]:
                 old.ended = min(old.ended, attempt.ended)
-        since = int(attempt.ended)
-        fresh = Signed(outcome.secret, mailbox, customer.id, since, outcome.expires_at_ms)
+        fresh = Signed(
+            outcome.secret,
+            mailbox,
+            customer.id,
+            self._history.tick(),
+            outcome.expires_at_ms,
+            unknown=overtaken,
+        )
         self.sessions[outcome.secret] = fresh
         of_customer = [known for known in self.sessions.values() if known.mailbox == mailbox]
         for known in of_customer[:-_MANY_SESSIONS]:
@@ -292,7 +309,7 @@ class Promises:
             raise Violation(f"{read.mailbox} has a name that nobody gave it")
         source = written or first
         for later in writes:
-            if source.ended < later.began and later.ended < read.began:
+            if source.ended < later.began and later.ended < read.began and not later.lost:
                 raise Violation(f"a name of {read.mailbox} was lost: {later.name}, now {name}")
 
     def _counting(self, attempt: Attempt, subjects: Iterable[tuple[str, str]]) -> Attempt:
@@ -312,7 +329,7 @@ class Promises:
             return
         for one in attempt.counted:
             one.begun_ms = reply.begun_ms
-            if reply.outcome is not None:
+            if reply.outcome is not None and not self._was_overtaken(attempt):
                 one.ended_ms, one.certain = reply.ended_ms, True
 
     def _explain(self, attempt: Attempt, reply: Reply, refusal: TooMany) -> None:

@@ -5,7 +5,8 @@ More: ``DOORWARD_SIM_SEEDS`` (how many), ``DOORWARD_SIM_FIRST`` (from which),
 """
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import pytest
 
 from doorward.actors.desks import challenges, codes, sessions, tallies
 from doorward.actors.gate import Gate
-from doorward.actors.journal import Bid, Commit, Ending
+from doorward.actors.journal import Bid, Claim, Commit, Ending, Taken
 from doorward.actors.ledger import Ledger
 from doorward.actors.mailboxes import Ask
 from doorward.actors.memory import Memory
@@ -30,15 +31,16 @@ from tests.actors.simulation.model_store import ModelStore, Row
 FIRST: Final = int(os.environ.get("DOORWARD_SIM_FIRST", "1000"))
 SEEDS: Final = int(os.environ.get("DOORWARD_SIM_SEEDS", "40"))
 STEPS: Final = int(os.environ.get("DOORWARD_SIM_STEPS", "120"))
-CAUGHT_WITHIN: Final = 60
-"""Seeds a saboteur may survive."""
+CAUGHT_WITHIN: Final = 200
+"""Seeds a saboteur may survive: the worst but one shows itself in every twentieth."""
 
-KEPT: Final = {
+KEPT: Final = (
     # A take whose reply was lost, and taken again: nobody waited for the last owner's lease.
-    26: 150,
-    118: 150,
-    231: 150,
-}
+    212,
+    350,
+    560,
+)
+KEPT_STEPS: Final = 150
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
@@ -49,9 +51,9 @@ def test_a_world_keeps_every_promise_whatever_fails(seed: int) -> None:
     assert world.promises.answered > 0
 
 
-@pytest.mark.parametrize(("seed", "steps"), KEPT.items())
-def test_what_was_found_once_stays_mended(seed: int, steps: int) -> None:
-    simulate(seed, steps)
+@pytest.mark.parametrize("seed", KEPT)
+def test_what_was_found_once_stays_mended(seed: int) -> None:
+    simulate(seed, KEPT_STEPS)
 
 
 def test_a_seed_tells_all() -> None:
@@ -99,6 +101,13 @@ class BlindStore(ModelStore):
         return [Ending.COMMITTED if verdict is back else verdict for verdict in verdicts]
 
 
+class NervousStore(ModelStore):
+    """Believes at every take that it was put back."""
+
+    def went_back(self, row: Row, bid: Bid) -> bool:
+        return row.seq > 0 or super().went_back(row, bid)
+
+
 class LeaselessOwnership(PlacedOwnership):
     """Answers as long as nobody told it otherwise."""
 
@@ -114,6 +123,20 @@ class HastyOwnership(PlacedOwnership):
         for partition in taken:
             partition.serve_from = 0.0
         return taken
+
+
+class HeedlessOwnership(PlacedOwnership):
+    """Waits for nobody who is gone, though he may still have been waiting himself."""
+
+    def _serve_from(self, partition: Partition, claim: Claim) -> float:
+        return super()._serve_from(partition, claim._replace(settled=True))
+
+
+class UnburningOwnership(PlacedOwnership):
+    """Knows that its store was put back, and honours the codes of before."""
+
+    def _own(self, partition: Partition, claim: Claim, result: Taken, sent: float) -> None:
+        super()._own(partition, claim, result._replace(burned_before_ms=0), sent)
 
 
 def answer_before_the_commit(
@@ -140,45 +163,56 @@ def forget_nothing(memory: Memory, prefix: str = "") -> None:
 _take, _issue, _admit = Gate.take, challenges.issue, sessions.admit
 
 
-SOMETHING = "^(?!nothing)"
-"""Which broken promise shows first depends on the seed; that one does is the point."""
+def caught(
+    design: Design, finding: str, *, seeds: Iterable[int] = range(CAUGHT_WITHIN), steps: int = STEPS
+) -> str:
+    """Run seeds until a violation is found that tells what was sabotaged.
 
-
-def caught(design: Design) -> str:
-    """Run seeds until a violation is found, and tell it."""
-    for seed in range(CAUGHT_WITHIN):
+    Which promise a seed shows broken first is its own affair, so others are passed over.
+    """
+    found = "nothing"
+    for seed in seeds:
         try:
-            simulate(seed, STEPS, design)
+            simulate(seed, steps, design)
         except Violation as violation:
-            return str(violation).partition("\n")[0]
-    return "nothing"
+            found = str(violation).partition("\n")[0]
+            if re.search(finding, found):
+                break
+    return found
 
 
 @pytest.mark.parametrize(
     ("design", "finding"),
     [
-        (Design(store=UnfencedStore), SOMETHING),
-        (Design(store=ForgetfulStore), SOMETHING),
-        (
-            Design(store=BlindStore),
-            SOMETHING,
-        ),
-        (Design(ownership=LeaselessOwnership), SOMETHING),
-        (Design(ownership=HastyOwnership), SOMETHING),
+        (Design(store=UnfencedStore), "stale-epoch write accepted"),
+        (Design(store=ForgetfulStore), "not durable|lost|cannot"),
+        (Design(store=BlindStore), "was put back|before the store went back|accepted after"),
+        (Design(store=NervousStore), "that lost nothing"),
+        (Design(ownership=LeaselessOwnership), "both serve"),
+        (Design(ownership=HastyOwnership), "both serve"),
+        (Design(ownership=UnburningOwnership), "before the store went back|accepted twice"),
     ],
 )
 def test_a_saboteur_is_caught(design: Design, finding: str) -> None:
-    with pytest.raises(AssertionError, match=finding):
-        raise AssertionError(caught(design))
+    assert re.search(finding, caught(design, finding))
+
+
+def test_what_was_found_once_would_be_found_again() -> None:
+    design, finding = Design(ownership=HeedlessOwnership), "both serve"
+
+    # Where chance falls out otherwise than when these were kept, new ones are to be looked for.
+    found = caught(design, finding, seeds=(*KEPT, *range(1_500)), steps=KEPT_STEPS)
+
+    assert re.search(finding, found)
 
 
 @pytest.mark.parametrize(
     ("target", "name", "sabotage", "finding"),
     [
-        (Gate, "take", answer_before_the_commit, SOMETHING),
-        (codes.challenges, "issue", restart_the_attempts, SOMETHING),
-        (codes.sessions, "admit", leave_the_code_alive, SOMETHING),
-        (Memory, "forget", forget_nothing, SOMETHING),
+        (Gate, "take", answer_before_the_commit, "refused|lost"),
+        (codes.challenges, "issue", restart_the_attempts, "counted anew|wrong guesses"),
+        (codes.sessions, "admit", leave_the_code_alive, "accepted twice"),
+        (Memory, "forget", forget_nothing, "lost|after its end|refused|came back|stored"),
     ],
 )
 def test_sabotage_from_within_is_caught(
@@ -186,5 +220,4 @@ def test_sabotage_from_within_is_caught(
 ) -> None:
     monkeypatch.setattr(target, name, sabotage)
 
-    with pytest.raises(AssertionError, match=finding):
-        raise AssertionError(caught(Design()))
+    assert re.search(finding, caught(Design(), finding))
