@@ -70,7 +70,11 @@ class SortedIndex:
         Raises:
             Miss: When a node on the way is not in memory; nothing is staged then.
         """
-        return self._insert(key, self._way(key))
+        self._staged.clear()
+        added = self._insert(key, self._way(key))
+        if added:
+            self._stage()
+        return added
 
     def _insert(self, key: IndexKey, way: Sequence[_Node]) -> bool:
         *path, leaf = way
@@ -88,7 +92,7 @@ class SortedIndex:
         elif len(node.keys) > self._fanout:
             node = self._deepened(node, names, cut)
             names += 2
-        self._commit(node, names, self._root.count + 1)
+        self._settle(node, names, self._root.count + 1)
         return True
 
     def insert_all(self, keys: Iterable[IndexKey]) -> int:
@@ -100,6 +104,7 @@ class SortedIndex:
         Raises:
             Miss: Naming all nodes on the ways that are not in memory; nothing is staged then.
         """
+        self._staged.clear()
         before, names = self._root.count, self._root.names
         groups = self._grouped(sorted(set(keys)))
         for group, way in groups:
@@ -110,6 +115,8 @@ class SortedIndex:
             left = group
             while left:
                 left = left[self._fill(left) :]
+        if self._root.count != before:
+            self._stage()
         return self._root.count - before
 
     def remove(self, key: IndexKey) -> bool:
@@ -118,6 +125,7 @@ class SortedIndex:
         Raises:
             Miss: When a node on the way, or one beside it, is not in memory; nothing is staged.
         """
+        self._staged.clear()
         *path, leaf = self._way(key, beside=True)
         if not _holds(leaf, key):
             return False
@@ -130,7 +138,8 @@ class SortedIndex:
                 break
             node = joined
             path.pop()
-        self._commit(self._shrunk(node), self._root.names, self._root.count - 1)
+        self._settle(self._shrunk(node), self._root.names, self._root.count - 1)
+        self._stage()
         return True
 
     def page(self, *, after: IndexKey | None = None, limit: int) -> list[IndexKey]:
@@ -171,14 +180,14 @@ class SortedIndex:
             How many were seen to.
         """
         if len(keys) < _WORTH_MERGING:
-            self.insert(keys[0])
+            self._insert(keys[0], self._way(keys[0]))
             return 1
         way = self._way(keys[0])
         leaf, bound = way[-1], _bound(way)
         end = len(keys) if bound is None else bisect_left(keys, bound)
         part = keys[: min(self._fanout - len(leaf.keys), end)]
         if len(part) < _WORTH_MERGING:
-            self.insert(keys[0])
+            self._insert(keys[0], self._way(keys[0]))
             return 1
         filled = tuple(dict.fromkeys(sorted((*leaf.keys, *part))))
         root = _Node(_ROOT, self._root.keys, self._root.children, 0)
@@ -188,12 +197,11 @@ class SortedIndex:
             self._write(leaf.number, filled, ())
         added = len(filled) - len(leaf.keys)
         if added:
-            self._commit(root, self._root.names, self._root.count + added)
+            self._settle(root, self._root.names, self._root.count + added)
         return len(part)
 
     def _way(self, key: IndexKey, *, beside: bool = False) -> list[_Node]:
         """Find the way to a key's place, root first; with ``beside``, read neighbours too."""
-        self._staged.clear()
         number = _ROOT
         node: IndexRoot | IndexNode = self._root
         path = []
@@ -302,7 +310,10 @@ class SortedIndex:
     def _write(self, number: int, keys: tuple[IndexKey, ...], children: tuple[int, ...]) -> None:
         self._staged[number] = IndexNode(keys, children)
 
-    def _commit(self, root: _Node, names: int, count: int) -> None:
+    def _settle(self, root: _Node, names: int, count: int) -> None:
+        self._root = IndexRoot(root.keys, root.children, names, count) if count else _NO_ROOT
+
+    def _stage(self) -> None:
         """Stage what an operation changed; an index without keys has no record at all."""
         for number, node in self._staged.items():
             name = f"{self._name}-{number}"
@@ -311,8 +322,7 @@ class SortedIndex:
             else:
                 self._ledger.put(node, name)
         self._staged.clear()
-        self._root = IndexRoot(root.keys, root.children, names, count) if count else _NO_ROOT
-        if count:
+        if self._root.count:
             self._ledger.put(self._root, self._name)
         else:
             self._ledger.delete(IndexRoot, self._name)

@@ -152,7 +152,7 @@ def restart_the_attempts(turn: Turn, *rest: Any, **named: Any) -> Challenge:  # 
 
 def leave_the_code_alive(turn: Turn, *rest: Any, **named: Any) -> Outcome:  # noqa: ANN401
     outcome = _admit(turn, *rest, **named)
-    tallies.write(turn, rest[2])
+    tallies.write(turn, rest[2].tally)
     return outcome
 
 
