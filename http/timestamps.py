@@ -19,11 +19,17 @@ def iso(at_ms: int) -> str:
     Args:
         at_ms: Milliseconds since the Unix epoch.
     """
-    days, ms = divmod(at_ms, 86_400_000)
-    seconds, ms = divmod(ms, 1000)
+    seconds, ms = divmod(at_ms, 1000)
+    return f"{_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    # What is told again and again, the present first of all, is of the same few seconds.
+    days, seconds = divmod(seconds, 86_400)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{_day(days)}T{hours:02d}:{minutes:02d}:{seconds:02d}.{ms:03d}Z"
+    return f"{_day(days)}T{hours:02d}:{minutes:02d}:{seconds:02d}"
 
 
 @lru_cache(maxsize=4096)
