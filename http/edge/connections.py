@@ -17,6 +17,7 @@ from aiohttp import StreamReader, web
 from aiohttp.http import HttpRequestParser
 
 from doorward.http.edge import last_resort, request_ids
+from doorward.http.edge.coalescing import CoalescingTransport, Departures
 from doorward.http.edge.framing import FramedParser, Parser
 
 # One read buffer: enough for any API body, and all that is held of one that nobody wants.
@@ -27,6 +28,7 @@ class Door(Protocol):
     """What a connection asks of the server it belongs to."""
 
     clock: Callable[[], float]
+    departures: Departures
     head_seconds: float
     idle_seconds: float
 
@@ -92,11 +94,13 @@ class EdgeConnection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start, or end at once where the address has too many connections already."""
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = CoalescingTransport(
+            cast("asyncio.Transport", transport), self._door.departures
+        )
         peer = transport.get_extra_info("peername")
         address = peer[0] if isinstance(peer, tuple | list) else None
         if self._door.admit(self, address):
-            super().connection_made(transport)
+            super().connection_made(self._transport)
         else:
             self._transport.abort()
 

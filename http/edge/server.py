@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 
 from doorward.http.edge import last_resort, request_ids
 from doorward.http.edge.client_address import LOCAL, ClientAddress
+from doorward.http.edge.coalescing import Departures
 from doorward.http.edge.connections import EdgeConnection
 from doorward.http.edge.framing import spoil
 
@@ -54,6 +55,7 @@ class EdgeServer(web.Server):
     """aiohttp's low-level server with the edge around it.
 
     Attributes:
+        departures: What its connections send with each other.
         is_ending: Whether every answer is the last of its connection.
         refused_connections: How many were closed because their address had too many.
         swept_connections: How many were closed because they were overdue.
@@ -85,6 +87,7 @@ class EdgeServer(web.Server):
         self._exact = exact
         self._addresses = addresses
         self._limits = limits
+        self.departures = Departures(self._loop)
         self.clock = clock
         self.head_seconds = limits.head_seconds
         self.idle_seconds = limits.idle_seconds
