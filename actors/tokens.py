@@ -5,11 +5,10 @@ Source: OWASP ASVS 7.2.3 asks for at least 128 random bits; sessions, devices an
 
 import hashlib
 import os
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
-from uuid import UUID
 
 Random = Callable[[int], bytes]
 """So many random bytes; ``secrets.token_bytes`` outside the tests."""
@@ -46,6 +45,28 @@ def secret(random: Random) -> str:
     return base64url(random(SECRET_BYTES))
 
 
+def bearer(session: str, random: Random) -> str:
+    """Make the other secret of a session: 86 base64url characters.
+
+    Its first half is where the session is found, the SHA-256 of the session's first secret; its
+    second half is 256 random bits, and all that is secret about it.
+
+    Args:
+        session: That SHA-256, 64 hex digits.
+        random: Chance.
+    """
+    return base64url(bytes.fromhex(session) + random(SECRET_BYTES))
+
+
+def session_of(token: str) -> str:
+    """Tell which session a bearer says it is of; empty when it is no bearer."""
+    try:
+        raw = urlsafe_b64decode(token + "==")
+    except ValueError:
+        return ""
+    return raw[:SECRET_BYTES].hex() if len(raw) == 2 * SECRET_BYTES else ""
+
+
 def digest(token: str) -> str:
     """Hash a secret for keeping and finding it: SHA-256, 64 hex digits."""
     return hashlib.sha256(token.encode()).hexdigest()
@@ -66,7 +87,11 @@ address_id = email_id
 
 def identifier(random: Random) -> str:
     """Make a public identifier: a random UUID (RFC 9562, version 4)."""
-    return str(UUID(bytes=random(16), version=4))
+    raw = bytearray(random(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def base64url(raw: bytes) -> str:

@@ -1,8 +1,7 @@
 """Who is signed in on the account surface, by cookie, bearer or both (contract §3).
 
-Both secrets of a session are found under a kind of their own, so one in the other's place opens
-nothing. Where both are presented they must be of the same session: what they disagree about is not
-ours to settle (OWASP ASVS 15.3.7).
+One secret of a session in the other's place opens nothing. Where both are presented they must be of
+the same session: what they disagree about is not ours to settle (OWASP ASVS 15.3.7).
 """
 
 from collections.abc import Callable
@@ -24,7 +23,6 @@ from doorward.actors.messages.account import (
 from doorward.actors.messages.envelope import Caller, Outcome
 from doorward.actors.messages.refusals import Deleted, NotFound, SessionRequired
 from doorward.actors.messages.sign_in import SignedOut
-from doorward.actors.records.account import Bearer
 from doorward.actors.records.sign_in import Customer, SessionEntry
 from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn
@@ -148,9 +146,9 @@ def _each_presented(turn: Turn, presented: Credentials, *, secure: bool) -> list
     """Tell the digests of what is presented; a bearer that leads nowhere is one of nothing."""
     cookie = picked(presented.cookie, secure=secure)
     digests = {cookie} if cookie is not None else set[str]()
-    if presented.bearer is not None:
-        bearer = turn.ledger.get(Bearer, presented.bearer)
-        digests.add(bearer.session if bearer is not None else "")
+    bearer = presented.bearer
+    if bearer is not None:
+        digests.add(bearer.session if live_sessions.is_of(turn, bearer) else "")
     return sorted(digests)
 
 

@@ -1,10 +1,11 @@
 """Signing in on the account surface: a code, a link, or both in one mail (contract §3).
 
 Asking is neutral: known, unknown, locked and over-budget emails are answered alike and cost alike.
-Each reads the same records and writes the same (the three tallies and where a link leads), with the
-same derivations; an email that nobody knows gets a challenge too, which is never mailed, so that
-guesses at it count as at any other and no guess can be right. Even the outbox gets an entry, which
-for such an email is blank. What differs is the sending, a random moment later (``systems``).
+Each reads the same records and writes the same (the three tallies, and where a link leads if one is
+asked for), with the same derivations; an email that nobody knows gets a challenge too, which is
+never mailed, so that guesses at it count as at any other and no guess can be right. Even the outbox
+gets an entry, which for such an email is blank. What differs is the sending, a random moment later
+(``systems``).
 
 The challenge is the email's one challenge, the portal's too: its budgets, attempts and resends are
 the same ones.
@@ -73,10 +74,10 @@ def request_sign_in(turn: Turn, message: RequestSignIn) -> Outcome:
         mailed=mailed,
     )
     tallies.write(turn, tally.with_challenge(challenge) if within else tally)
-    # Whether or not it is mailed, and also where only a code is: it leads to a challenge that does
-    # not answer to it.
-    challenges.put_link(turn, storefront, challenge, email)
     letter = challenges.letter_of(challenge, with_link=message.with_link)
+    # Whether or not it is mailed: it leads to a challenge that does not answer to it.
+    if letter.has_link:
+        challenges.put_link(turn, storefront, letter, email)
     if not mailed:
         letter = replace(letter, expires_at_ms=_NEVER_MS)
     # A sandbox storefront keeps its mail to be read, and has nobody to hide anything from.

@@ -1,14 +1,14 @@
 """Sessions of either surface: minted at every sign-in, never adopted, never extended, ended whole.
 
 A session is found by the SHA-256 of its cookie's secret and is absent or whole. On the account
-surface it has a second, different secret, the bearer, whose own record leads to it. Neither opens
-anything in the other's place: each is looked for under its own kind only. Whatever ends a session
-deletes both in one turn, so no secret outlives the other.
+surface it has a second, different secret, the bearer, which tells that SHA-256 and is known by its
+own: so both are of one record and die with it, and neither opens anything in the other's place.
 
 Sources: OWASP ASVS 7.2.3-7.2.4 (random, new at every authentication), 7.1.2 (bounded), 7.4.1
 (ended at once); contract §2 and §3.
 """
 
+import hmac
 from functools import lru_cache
 from ipaddress import ip_network
 from typing import Final, Literal, NamedTuple
@@ -16,8 +16,8 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from doorward.actors import tokens
+from doorward.actors.messages.account import PresentedBearer
 from doorward.actors.messages.envelope import Caller
-from doorward.actors.records.account import Bearer
 from doorward.actors.records.sign_in import Customer, Session, SessionEntry
 from doorward.actors.turns import HOUR_MS, Turn
 from doorward.config.policy import Policy
@@ -45,26 +45,25 @@ def minted(
     """Stage a session; past the bound the oldest end. The customer's own record is not staged."""
     now_ms, ttl_ms = turn.now_ms, policy.sessions.ttl * 1000
     cookie = tokens.secret(turn.random)
-    bearer = tokens.secret(turn.random) if surface == "account" else ""
+    digest = tokens.digest(cookie)
+    bearer = tokens.bearer(digest, turn.random) if surface == "account" else ""
     entry = SessionEntry(
-        digest=tokens.digest(cookie),
+        digest=digest,
         expires_at_ms=now_ms + ttl_ms,
         id=tokens.identifier(turn.random),
         surface=surface,
-        bearer=tokens.digest(bearer) if bearer else "",
         device=caller.device_label[:DEVICE_LENGTH],
         address=prefix_of(caller.address),
         created_at_ms=now_ms,
         seen_at_ms=now_ms,
     )
-    session = Session(customer.id, now_ms, entry.expires_at_ms, surface, entry.bearer)
-    turn.ledger.put(session, entry.digest, keep_ms=ttl_ms)
-    if bearer:
-        turn.ledger.put(Bearer(entry.digest), entry.bearer, keep_ms=ttl_ms)
+    known_by = tokens.digest(bearer) if bearer else ""
+    session = Session(customer.id, now_ms, entry.expires_at_ms, surface, known_by)
+    turn.ledger.put(session, digest, keep_ms=ttl_ms)
     live = live_entries(turn, customer)
     surplus = max(0, len(live) + 1 - policy.sessions.per_customer)
     for oldest in live[:surplus]:
-        _delete(turn, oldest.digest, oldest.bearer)
+        turn.ledger.delete(Session, oldest.digest)
     return Minted(replace(customer, sessions=(*live[surplus:], entry)), cookie, bearer)
 
 
@@ -82,13 +81,23 @@ def found(turn: Turn, digest: str | None, surface: Surface) -> Session | None:
     return session
 
 
+def is_of(turn: Turn, bearer: PresentedBearer) -> bool:
+    """Tell whether a bearer is the other secret of the live session that it names.
+
+    Raises:
+        Miss: When the session's record is not in memory.
+    """
+    session = found(turn, bearer.session, "account")
+    return session is not None and hmac.compare_digest(session.bearer, bearer.digest)
+
+
 def end(turn: Turn, digest: str | None, surface: Surface) -> bool:
     """Stage the end of a session of this surface, if it is one."""
     session = found(turn, digest, surface)
     if session is None or digest is None:
         return False
     customer = turn.ledger.get(Customer, session.customer_id)
-    _delete(turn, digest, session.bearer)
+    turn.ledger.delete(Session, digest)
     if customer is not None:
         left = tuple(entry for entry in customer.sessions if entry.digest != digest)
         turn.ledger.put(replace(customer, sessions=left), customer.id)
@@ -107,7 +116,7 @@ def without(turn: Turn, customer: Customer, *, keep: str | None = None) -> Custo
 def without_those(turn: Turn, customer: Customer, gone: list[SessionEntry]) -> Customer:
     """Stage the end of some of a customer's sessions; returns the customer to be kept."""
     for entry in gone:
-        _delete(turn, entry.digest, entry.bearer)
+        turn.ledger.delete(Session, entry.digest)
     return replace(customer, sessions=tuple(e for e in customer.sessions if e not in gone))
 
 
@@ -142,9 +151,3 @@ def prefix_of(address: str) -> str:
         return ""
     bits = _IPV4_BITS if network.version == 4 else _IPV6_BITS  # noqa: PLR2004 - IP versions
     return str(network.supernet(new_prefix=min(bits, network.prefixlen)))
-
-
-def _delete(turn: Turn, digest: str, bearer: str) -> None:
-    turn.ledger.delete(Session, digest)
-    if bearer:
-        turn.ledger.delete(Bearer, bearer)

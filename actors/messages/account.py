@@ -1,8 +1,11 @@
 """What customers ask on the account surface (contract §3): two credentials, addresses, orders."""
 
+from typing import Self
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from doorward.actors import tokens
 from doorward.actors.messages.envelope import NOTHING, Caller, Outcome, Presented, Request
 from doorward.actors.messages.orders import After
 from doorward.actors.messages.sign_in import Front
@@ -11,11 +14,23 @@ from doorward.actors.records.orders import Order
 from doorward.actors.windows import Standing
 
 
+class PresentedBearer(msgspec.Struct, frozen=True, gc=False):
+    """A bearer: which session it says it is of (empty: none), and its SHA-256."""
+
+    session: str
+    digest: str
+
+    @classmethod
+    def of(cls, token: str) -> Self:
+        """Take a bearer apart, whatever it is."""
+        return cls(tokens.session_of(token), tokens.digest(token))
+
+
 class Credentials(msgspec.Struct, frozen=True, gc=False):
-    """What was presented: cookie digests, and the SHA-256 of a bearer; both must agree."""
+    """What was presented: cookie digests, and a bearer; both must agree."""
 
     cookie: Presented = NOTHING
-    bearer: str | None = None
+    bearer: PresentedBearer | None = None
 
 
 class RequestSignIn(Request, frozen=True, kw_only=True):

@@ -15,14 +15,6 @@ Action = Literal[
 ]
 
 
-class Bearer(Record, frozen=True, array_like=True):
-    """The other secret of a session, found by its SHA-256; ``session`` is the cookie's SHA-256."""
-
-    kind: ClassVar[str] = "bearer"
-
-    session: str
-
-
 class BookAddress(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An entry of a customer's address book."""
 

@@ -70,15 +70,14 @@ class Link(Record, frozen=True, array_like=True):
 class SessionEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A customer's own note of a session, so that all can be shown and ended.
 
-    ``digest`` finds the session, ``bearer`` (empty: there is none) its other secret. ``address`` is
-    a prefix of where it began, never whole; ``seen_at_ms`` moves once an hour at most.
+    ``digest`` finds the session. ``address`` is a prefix of where it began, never whole;
+    ``seen_at_ms`` moves once an hour at most.
     """
 
     digest: str
     expires_at_ms: int
     id: str = ""
     surface: str = "portal"
-    bearer: str = ""
     device: str = ""
     address: str = ""
     created_at_ms: int = 0

@@ -13,8 +13,12 @@ import msgspec
 from aiohttp import hdrs, web
 from multidict import istr
 
-from doorward.actors import tokens
-from doorward.actors.messages.account import Credentials, LimitReached, NotReturnable
+from doorward.actors.messages.account import (
+    Credentials,
+    LimitReached,
+    NotReturnable,
+    PresentedBearer,
+)
 from doorward.actors.messages.envelope import Caller, Outcome, Request
 from doorward.actors.messages.refusals import (
     Conflict,
@@ -180,7 +184,7 @@ def credentials(call: Call, slug: str) -> Credentials:
     return Credentials(cookie=call.presented(CUSTOMER_COOKIE + slug), bearer=_bearer(call))
 
 
-def _bearer(call: Call) -> str | None:
+def _bearer(call: Call) -> PresentedBearer | None:
     given = call.request.headers.getall(hdrs.AUTHORIZATION, ())
     if not given:
         return None
@@ -190,7 +194,7 @@ def _bearer(call: Call) -> str | None:
     if scheme.lower() != "bearer":
         return None  # for somebody else on the way
     # ASCII as RFC 6750 §2.1 has it; bytes that are no text open nothing.
-    return tokens.digest(token.strip() if token.isascii() else "")
+    return PresentedBearer.of(token.strip() if token.isascii() else "")
 
 
 _SAID: Final[dict[type[Outcome], Failure]] = {

@@ -72,6 +72,21 @@ async def test_each_secret_opens_nothing_in_the_others_place(world: World) -> No
     )
 
 
+async def test_a_bearer_opens_only_whole(world: World) -> None:
+    ann, again = await enter(world), await enter(world)
+    half = len(ann.bearer_secret) // 2
+
+    for made_up in (
+        ann.bearer_secret[:half] + again.bearer_secret[half:],
+        again.bearer_secret[:half] + ann.bearer_secret[half:],
+        ann.bearer_secret[:-1] + ("A" if ann.bearer_secret[-1] != "A" else "Q"),
+        ann.bearer_secret[:half],
+        ann.bearer_secret + "=",
+    ):
+        assert not await opens(world, holding(bearer=made_up))
+    assert await alive(world, ann, again) == [True, True]
+
+
 async def test_secrets_of_different_sessions_open_nothing_together(world: World) -> None:
     ann, again = await enter(world), await enter(world)
     bea = await enter(world, email="bea@example.org")
@@ -105,7 +120,7 @@ async def test_whichever_secret_logs_out_both_are_dead(world: World, by: str) ->
     assert not await opens(world, holding(cookie_secret=signed_in.cookie_secret))
     assert not await opens(world, holding(bearer=signed_in.bearer_secret))
     assert await opens(world, holding(other))
-    assert len(stored_under(world, "session:")) == len(stored_under(world, "bearer:")) == 1
+    assert len(stored_under(world, "session:")) == 1
     heir = await world.successor()
     assert await alive(heir, signed_in, other) == [False, True]
 
@@ -198,7 +213,7 @@ async def test_the_oldest_session_ends_with_both_secrets_past_the_bound(world: W
     fourth = await enter(world)
     assert await world.me(portal.secret) == Me(customer=None)
     assert await alive(world, third, fourth) == [True, True]
-    assert len(stored_under(world, "bearer:")) == 2
+    assert len(stored_under(world, "session:")) == 2
 
 
 # --- the customer's own list ------------------------------------------------------------------
@@ -342,7 +357,7 @@ async def test_a_session_of_a_customer_who_was_erased_opens_nothing(world: World
 
     assert await alive(heir, mine) == [False]
     assert await logout(heir, holding(mine)) == SignedOut(secure=True)
-    assert stored_under(heir, "bearer:") == {}
+    assert stored_under(heir, "session:") == {}
     again = await enter(heir)
     assert again.account.id != mine.account.id
 

@@ -20,7 +20,7 @@ from doorward.actors.partitions import record_prefix
 from doorward.actors.records.codec import decode
 from doorward.actors.records.sign_in import Email
 from tests.actors.harness import CALLER, EMAIL, World, wrong
-from tests.actors.ordering import key_of, put
+from tests.actors.ordering import key_of, put, stored_under
 from tests.actors.simulation.model_journal import ModelJournal
 from tests.actors.simulation.model_store import ModelStore
 from tests.actors.visiting import answer, ask_for, code_of, enter, follow, holding
@@ -96,6 +96,19 @@ async def test_asking_for_a_code_mails_a_code_only(world: World) -> None:
     await ask_for(world, with_link=False)
 
     assert (world.mail().code is not None, world.mail().link) == (True, None)
+
+
+@pytest.mark.parametrize("asked", ["code", "link", "link, then code", "code, then link"])
+async def test_where_a_link_leads_is_forgotten_with_the_sign_in(world: World, asked: str) -> None:
+    for what in asked.split(", then "):
+        await ask_for(world, with_link=what == "link")
+    code = world.mail().code
+    assert len(stored_under(world, "link:")) == ("link" in asked)
+
+    assert code is not None
+    assert isinstance(await answer(world, code), AccountSignedIn)
+
+    assert stored_under(world, "link:") == {}
 
 
 @pytest.mark.parametrize("first", ["code", "link"])
@@ -397,7 +410,7 @@ async def test_signing_in_ends_what_was_presented_and_mints_two_fresh_secrets(
         second.bearer_secret,
     }
     assert len(secrets) == 4
-    assert all(len(secret) == 43 for secret in secrets)
+    assert {len(secret) for secret in secrets} == {43, 86}
     assert first.account.id == second.account.id
     assert "secrets=…" in repr(second)
     assert not any(secret in repr(second) for secret in secrets)

@@ -154,7 +154,7 @@ async def test_no_byte_of_a_person_stays(world: World) -> None:
     after = at_rest(world)
     assert [text for text in PERSONAL if text.encode() in after] == []
     assert b"cat.png" not in after
-    for kind in ("customer:", "session:", "bearer:", "address-book:", "action-token", "erasure:"):
+    for kind in ("customer:", "session:", "address-book:", "action-token", "erasure:"):
         assert not stored_under(world, kind), kind
     assert not stored_under(world, "index-root:email-" + email_id(EMAIL))
     assert not stored_under(world, "index-root:placed-" + email_id(EMAIL))

@@ -2,7 +2,7 @@ import hashlib
 import os
 import re
 from random import Random
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import pytest
 
@@ -15,6 +15,22 @@ def test_a_secret_is_256_bits_in_base64url() -> None:
 
     assert len(secrets) == 1_000
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", secret) for secret in secrets)
+
+
+def test_a_bearer_leads_to_its_session_and_holds_256_bits_of_its_own() -> None:
+    session = tokens.digest("cookie")
+    bearers = {tokens.bearer(session, os.urandom) for _ in range(1_000)}
+
+    assert len(bearers) == 1_000
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{86}", bearer) for bearer in bearers)
+    assert {tokens.session_of(bearer) for bearer in bearers} == {session}
+
+
+@pytest.mark.parametrize(
+    "token", ["", "A", "A" * 43, "A" * 85, "A" * 87, "A" * 172, "!" * 86, "A" * 85 + "!", "="]
+)
+def test_what_is_no_bearer_leads_nowhere(token: str) -> None:
+    assert tokens.session_of(token) == ""
 
 
 def test_a_digest_is_sha_256() -> None:
@@ -31,7 +47,9 @@ def test_emails_and_addresses_are_named_by_half_a_digest() -> None:
 def test_an_identifier_is_a_random_uuid() -> None:
     first, second = tokens.identifier(os.urandom), tokens.identifier(os.urandom)
 
-    assert UUID(first).version == 4
+    assert UUID(first).version == UUID(second).version == 4
+    assert UUID(first).variant == RFC_4122
+    assert str(UUID(first)) == first
     assert first != second
     assert tokens.identifier(Random(1).randbytes) == tokens.identifier(Random(1).randbytes)
 

@@ -6,6 +6,7 @@ from doorward.actors.messages.account import (
     AddressFields,
     Credentials,
     ListSessions,
+    PresentedBearer,
     Requested,
     RequestSignIn,
     SessionCall,
@@ -33,8 +34,8 @@ def holding(
     """Make what is presented; of somebody who is signed in, both secrets."""
     if signed_in is not None:
         cookie_secret, bearer = signed_in.cookie_secret, signed_in.bearer_secret
-    digest = tokens.digest(bearer) if bearer is not None else None
-    return Credentials(cookie=cookie(cookie_secret), bearer=digest)
+    presented = PresentedBearer.of(bearer) if bearer is not None else None
+    return Credentials(cookie=cookie(cookie_secret), bearer=presented)
 
 
 async def ask_for(
