@@ -30,8 +30,11 @@ from doorward.actors.storefront import decide
 from doorward.actors.tokens import Random
 from doorward.actors.turns import Place, Turn
 
-MAX_RUNS: Final = 12
+MAX_RUNS: Final = 16
 """A turn that still misses something after so many fetches will never be content."""
+LONELY: Final = 8
+"""From so many runs on a turn runs alone. Turns that read much drive each other's records out of
+memory, and would go on like that for ever."""
 TURNS: Final = 21
 """Turns in a cycle. What they staged is then sent, and the store works while further turns do. With
 larger cycles clients fall into step: all wait for one flight, while nobody runs turns. A third of
@@ -72,6 +75,7 @@ class Host:
         self._memory = Memory(memory_bytes)
         self._mailboxes = Mailboxes(limit=mailbox_limit)
         self._again: list[Ask] = []
+        self._lonely: Ask | None = None
         self._aged_at_ms = 0
         self._intake = True
         self.on_work: Callable[[], None] = _nobody_waits
@@ -124,7 +128,7 @@ class Host:
 
     def has_work(self) -> bool:
         """Tell whether a cycle has something to do now."""
-        return (self.depth > 0 and self.gate.room > 0) or self.gate.should_send()
+        return (self._may_run() and self.gate.room > 0) or self.gate.should_send()
 
     def stop_intake(self) -> None:
         """Refuse whatever comes from now on; what is queued is still worked off."""
@@ -132,14 +136,28 @@ class Host:
 
     def cycle(self) -> None:
         """Run one work cycle: turns, then the gate if it is time."""
-        asks, self._again = self._again, []
-        asks += self._mailboxes.take(min(TURNS, self.gate.room) - len(asks))
+        asks = self._taken() if self._may_run() else []
         if asks:
             self.figures.batch.observe(len(asks))
         for ask in asks:
             self._run(ask)
         if self.gate.should_send():
             self.gate.send()
+
+    def _may_run(self) -> bool:
+        """Tell whether a message waits that may run now."""
+        if self._lonely is not None and self._lonely.future.done():
+            self._lonely = None
+        return self.depth > 0 if self._lonely is None else self._lonely in self._again
+
+    def _taken(self) -> list[Ask]:
+        """Take what this cycle runs."""
+        lonely = self._lonely or next((ask for ask in self._again if ask.runs >= LONELY), None)
+        if lonely is not None:
+            self._again.remove(lonely)
+            return [lonely]
+        asks, self._again = self._again, []
+        return asks + self._mailboxes.take(min(TURNS, self.gate.room) - len(asks))
 
     async def tend(self) -> None:
         """Do what time asks for: renew the lease, take what is missing, forget what is idle."""
@@ -175,6 +193,8 @@ class Host:
 
     def _run(self, ask: Ask) -> None:
         """Run one turn: pass it through the gate, note what it missed, or fail it alone."""
+        if ask is self._lonely:
+            self._lonely = None
         if ask.future.done():
             return
         if not self._ownership.serves(ask.partition):
@@ -211,8 +231,10 @@ class Host:
         ask.runs += 1
         if ask.runs > MAX_RUNS:
             self._fail_turn(ask, miss)
-        else:
-            self.gate.miss(ask, partition, miss.keys)
+            return
+        if ask.runs >= LONELY and self._lonely is None:
+            self._lonely = ask
+        self.gate.miss(ask, partition, miss.keys)
 
     def _run_again(self, asks: list[Ask]) -> None:
         self._again += [ask for ask in asks if not ask.future.done()]

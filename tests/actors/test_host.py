@@ -12,7 +12,7 @@ from doorward.actors.errors import (
     Unavailable,
 )
 from doorward.actors.gate import FLIGHTS, WORTH_ANOTHER_FLIGHT
-from doorward.actors.host import MAX_RUNS, TURNS
+from doorward.actors.host import LONELY, MAX_RUNS, TURNS
 from doorward.actors.journal import Commit, Ending
 from doorward.actors.ledger import Event
 from doorward.actors.messages.envelope import Caller, Outcome, Request
@@ -47,6 +47,18 @@ class Poison(Request, frozen=True, kw_only=True):
 
 class Greedy(Request, frozen=True, kw_only=True):
     """A message whose turn always misses something else."""
+
+
+class Broad(Request, frozen=True, kw_only=True):
+    """A message whose turn reads a hundred records of its own, twenty at a time."""
+
+    number: int
+
+
+def read_broadly(turn: Turn, message: Broad) -> Outcome:
+    for step in range(5):
+        turn.ledger.need(*((Traffic, f"{message.number}-{step}-{name}") for name in range(20)))
+    return NotFound()
 
 
 class SlowJournal(ModelJournal):
@@ -285,6 +297,51 @@ async def test_what_cannot_be_written_fails_its_partition_alone(
         await futures[0]
     assert isinstance(await futures[1], CodeSent)
     assert isinstance(await world.request(), CodeSent)
+
+
+async def test_turns_that_drive_each_other_out_of_memory_end_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(storefront._DESKS, Broad, read_broadly)  # noqa: SLF001
+    # What one turn reads fits into half of the memory, what two read does not.
+    world = await opened(memory_bytes=80_000)
+    broad = [world.send("alpha", Broad(number=number)) for number in range(8)]
+    other = world.send("bravo", ReadMe(caller=CALLER))
+    await world.work()
+
+    assert [await future for future in broad] == [NotFound()] * 8
+    assert await other == Me(customer=None)
+    assert world.host.figures.failed_turns == 0
+    assert not world.host.is_busy()
+
+
+@pytest.mark.parametrize("leaving", ["cancelled", "store lost"])
+async def test_a_turn_that_runs_alone_stops_nobody_when_it_has_gone(
+    monkeypatch: pytest.MonkeyPatch, leaving: str
+) -> None:
+    def greedy(turn: Turn, _message: Greedy) -> Outcome:
+        turn.ledger.get(Traffic, str(world.host.figures.turns))
+        return NotFound()
+
+    monkeypatch.setitem(storefront._DESKS, Greedy, greedy)  # noqa: SLF001
+    world = await opened()
+    alone = world.send("alpha", Greedy())
+    for _ in range(LONELY):
+        world.host.cycle()
+        await spin()
+    other = world.send("bravo", ReadMe(caller=CALLER))
+    world.host.cycle()
+    await spin()
+    assert not other.done()
+
+    if leaving == "cancelled":
+        alone.cancel()
+        await world.work()
+        assert await other == Me(customer=None)
+    else:
+        world.host.lose_everything(StoreUnreachable("gone"))
+        await world.host.tend()
+        assert await world.me("nobody") == Me(customer=None)
 
 
 async def test_a_hot_storefront_leaves_room_for_the_others() -> None:
