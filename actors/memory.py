@@ -35,8 +35,14 @@ class Memory:
         return len(self._young) + len(self._old)
 
     def knows(self, key: str) -> bool:
-        """Tell whether a record (or its absence) is in memory."""
-        return key in self._young or key in self._old
+        """Tell whether a record (or its absence) is in memory; it counts as touched then."""
+        if key in self._young:
+            return True
+        entry = self._old.pop(key, None)
+        if entry is None:
+            return False
+        self._keep(key, entry)
+        return True
 
     def look(self, key: str) -> Record | None:
         """Return a record, or None when it is known to be absent.

@@ -50,6 +50,19 @@ def test_a_damaged_record_is_remembered_as_damaged() -> None:
             memory.look("a")
 
 
+def test_what_a_turn_says_it_will_read_is_still_there_when_it_does() -> None:
+    memory = Memory(1_000_000)
+    memory.learn("needed", ONE, 10)
+
+    memory.age()
+    assert memory.knows("needed")
+    memory.age()
+
+    assert memory.knows("needed")
+    assert memory.look("needed") is ONE
+    assert len(memory) == 1
+
+
 def test_what_is_not_touched_between_two_ages_is_forgotten() -> None:
     memory = Memory(1_000_000)
     memory.learn("used", ONE, 10)
