@@ -11,6 +11,8 @@ _SAID_OTHERWISE: Final = {"in": "id"}
 """Java and old Androids still send the code that Indonesian had until 1989."""
 
 _RANGES: Final = 20
+_LENGTH: Final = 256
+"""What is looked at, and remembered: no browser sends more."""
 _RANGE: Final = re.compile(
     r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?",
     re.ASCII,
@@ -38,7 +40,7 @@ def accepted(accept: str | None) -> str:
 
     Source: RFC 9110 §12.5.4, §12.4.2; RFC 4647 §3.4 (lookup).
     """
-    return _accepted(accept) if accept else ""
+    return _accepted(accept[:_LENGTH]) if accept else ""
 
 
 @lru_cache(maxsize=1024)

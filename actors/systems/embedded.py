@@ -25,6 +25,7 @@ from doorward.actors.messages.refusals import NotFound
 from doorward.actors.outbox import Outbox
 from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.post.development import DevelopmentMailbox
+from doorward.actors.post.postponed import Postponed
 from doorward.actors.post.transport import Transport
 from doorward.actors.records.mail import MailJob
 from doorward.actors.systems import erasing
@@ -101,6 +102,7 @@ class EmbeddedSystem:
             keyring=wiring.place.keyring,
             clock_ms=clock.now_ms,
         )
+        self._postponed = Postponed(self.outbox.send)
         self._shown = isinstance(wiring.transport, DevelopmentMailbox)
         self._loop = WorkLoop(self.host, on_trouble=wiring.on_trouble, also=self._also)
 
@@ -169,6 +171,7 @@ class EmbeddedSystem:
 
     async def close(self) -> None:
         """Refuse new work, finish and commit what is queued, give the partitions up."""
+        self._postponed.stop()
         await self.outbox.delivery.stop()
         await self._loop.stop()
         try:
@@ -181,13 +184,9 @@ class EmbeddedSystem:
         if self._shown or not job.letter.urgent:
             self.outbox.send(partition, mail_id, job)
             return
-        # Writing and sending a mail takes longer than the answer before it took. Done at once, it
-        # would tell by the time of this answer, or of the next, whether there was one (contract
-        # §3: the same work for known and unknown emails). A mail that still waits when the system
-        # closes is in the store, for whoever comes next.
         wait_seconds = (_LEAST_WAIT_MS + secrets.randbelow(_WAIT_RANGE_MS)) / 1000
-        loop = asyncio.get_running_loop()
-        loop.call_later(wait_seconds, self.outbox.send, partition, mail_id, job)
+        if not self._postponed.put(wait_seconds, partition, mail_id, job):
+            self.outbox.read_again([partition])
 
     def _on_taken(self, partitions: list[Partition]) -> None:
         self.outbox.read_again([partition.index for partition in partitions])

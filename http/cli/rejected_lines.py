@@ -11,6 +11,11 @@ from doorward.http.cli.failures import Failed
 from doorward.http.cli.import_state import ANEW
 
 
+def _privately(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: it holds buyers' names and addresses."""
+    return os.open(path, flags, 0o600)
+
+
 class RejectedLines:
     """``FILE.rejected`` and ``FILE.rejected.reasons``; made when the first line comes."""
 
@@ -64,7 +69,8 @@ class RejectedLines:
 
     def _open(self, mode: str) -> tuple[BinaryIO, BinaryIO]:
         lines, reasons = (
-            self._stack.enter_context(path.open(mode)) for path in (self.path, self.reasons_path)
+            self._stack.enter_context(open(path, mode, opener=_privately))  # noqa: SIM115 - the stack does
+            for path in (self.path, self.reasons_path)
         )
         return lines, reasons  # type: ignore[return-value] # binary modes only
 

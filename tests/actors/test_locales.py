@@ -207,3 +207,9 @@ with blockbuster_ctx():
 def test_the_first_page_does_not_wait_for_the_disk() -> None:
     # In a process of its own: in this one Babel has read everything already.
     subprocess.run([sys.executable, "-c", BUSY], check=True, timeout=60)
+
+
+def test_only_the_beginning_of_a_long_header_is_looked_at() -> None:
+    assert accepted("id" + " " * 200 + ";q=0.9" + "," * 9_000) == "id"
+    assert accepted("x," * 4_000 + "id") == ""
+    assert accepted(" " * 300 + "id") == ""

@@ -76,17 +76,6 @@ def test_what_is_not_touched_between_two_ages_is_forgotten() -> None:
     assert not memory.knows("idle")
 
 
-def test_asking_whether_something_is_known_does_not_keep_it() -> None:
-    memory = Memory(1_000_000)
-    memory.learn("a", ONE, 10)
-
-    memory.age()
-    memory.knows("a")
-    memory.age()
-
-    assert len(memory) == 0
-
-
 def test_forgetting_by_prefix_forgets_in_both_generations() -> None:
     memory = Memory(1_000_000)
     memory.learn("p:1", ONE, 10)

@@ -141,6 +141,8 @@ def test_bad_lines_are_put_aside_with_their_reasons_and_the_rest_is_taken(
     ended = bring_in(path)
 
     lines, reasons = rejected_by(path)
+    # They hold buyers' names: whatever the umask says, they are the owner's alone.
+    assert all(each.stat().st_mode & 0o077 == 0 for each in path.parent.glob("*.rejected*"))
     assert ended.exit_code == 3
     assert "5 orders: 2 created, 0 changed, 0 unchanged, 3 rejected" in ended.stdout
     assert f"Rejected lines are in {path}.rejected" in ended.stderr
