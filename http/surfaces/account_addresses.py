@@ -27,6 +27,7 @@ from doorward.http.surfaces.account import (
     addressed,
     credentials,
 )
+from doorward.http.surfaces.address_views import postal_members
 
 ADDRESSES: Final = f"{PREFIX}/account/addresses"
 ONE: Final = f"{ADDRESSES}/{{id}}"
@@ -103,19 +104,10 @@ async def _found(storefront: Addressed, outcome: Outcome) -> Reply | Failure:
 
 def address_view(entry: BookAddress) -> dict[str, Any]:
     """Show an entry of the address book as contract §3 has it."""
-    address = entry.address
     return {
         "id": entry.id,
         "label": entry.label,
-        "name": address.name,
-        "company": address.company,
-        "line1": address.line1,
-        "line2": address.line2,
-        "city": address.city,
-        "region": address.region,
-        "postalCode": address.postal_code,
-        "country": address.country,
-        "phone": address.phone,
+        **postal_members(entry.address),
         "isDefaultShipping": entry.is_default_shipping,
         "isDefaultBilling": entry.is_default_billing,
     }

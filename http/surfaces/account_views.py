@@ -10,8 +10,9 @@ import orjson
 
 from doorward.actors.messages.account import OwnOrder
 from doorward.actors.records.account import Return
-from doorward.actors.records.orders import Order, OrderItem, PostalAddress, Status, Tracking
+from doorward.actors.records.orders import Order, OrderItem, Status
 from doorward.http import timestamps
+from doorward.http.surfaces.address_views import postal_view, tracking_view
 
 WORDS: Final = frozenset({"PENDING", "CONFIRMED", "CANCELLED", "REFUNDED"})
 """What this surface calls an order's status; one that was sent so is shown so (contract §7)."""
@@ -79,9 +80,9 @@ def _whole(found: OwnOrder) -> dict[str, Any]:
             }
             for item in order.items
         ],
-        "shippingAddress": _address(order.shipping_address),
-        "billingAddress": _address(order.billing_address),
-        "tracking": _tracking(order.tracking),
+        "shippingAddress": postal_view(order.shipping_address),
+        "billingAddress": postal_view(order.billing_address),
+        "tracking": tracking_view(order.tracking),
         "returns": [return_view(each) for each in found.returns],
         **_times(order),
     }
@@ -147,25 +148,3 @@ def _times(order: Order) -> dict[str, str]:
         "createdAt": timestamps.iso(order.created_at_ms),
         "updatedAt": timestamps.iso(order.updated_at_ms),
     }
-
-
-def _address(address: PostalAddress | None) -> dict[str, Any] | None:
-    if address is None:
-        return None
-    return {
-        "name": address.name,
-        "company": address.company,
-        "line1": address.line1,
-        "line2": address.line2,
-        "city": address.city,
-        "region": address.region,
-        "postalCode": address.postal_code,
-        "country": address.country,
-        "phone": address.phone,
-    }
-
-
-def _tracking(tracking: Tracking | None) -> dict[str, Any] | None:
-    if tracking is None:
-        return None
-    return {"carrier": tracking.carrier, "number": tracking.number, "url": tracking.url}

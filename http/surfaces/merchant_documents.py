@@ -6,13 +6,12 @@ from doorward.actors.messages.merchant import OrderFound
 from doorward.actors.records.orders import (
     Order,
     OrderItem,
-    PostalAddress,
     Proof,
     Remark,
     Service,
-    Tracking,
 )
 from doorward.http import timestamps
+from doorward.http.surfaces.address_views import postal_view, tracking_view
 
 
 def whole_order(found: OrderFound) -> dict[str, Any]:
@@ -41,9 +40,9 @@ def listed_order(found: OrderFound) -> dict[str, Any]:
         "packageName": order.package_name,
         "notes": order.notes,
         "preferredDate": order.preferred_date,
-        "shippingAddress": _address(order.shipping_address),
-        "billingAddress": _address(order.billing_address),
-        "tracking": _tracking(order.tracking),
+        "shippingAddress": postal_view(order.shipping_address),
+        "billingAddress": postal_view(order.billing_address),
+        "tracking": tracking_view(order.tracking),
         "accessToken": found.access_token,
         "proofs": [_proof(number, proof) for number, proof in enumerate(order.proofs, 1)],
         "createdAt": timestamps.iso(order.created_at_ms),
@@ -92,28 +91,6 @@ def _service(service: Service | None) -> dict[str, Any] | None:
     if service is None:
         return None
     return {"slug": service.slug, "name": service.name, "pricingType": service.pricing_type}
-
-
-def _address(address: PostalAddress | None) -> dict[str, Any] | None:
-    if address is None:
-        return None
-    return {
-        "name": address.name,
-        "company": address.company,
-        "line1": address.line1,
-        "line2": address.line2,
-        "city": address.city,
-        "region": address.region,
-        "postalCode": address.postal_code,
-        "country": address.country,
-        "phone": address.phone,
-    }
-
-
-def _tracking(tracking: Tracking | None) -> dict[str, Any] | None:
-    if tracking is None:
-        return None
-    return {"carrier": tracking.carrier, "number": tracking.number, "url": tracking.url}
 
 
 def _proof(number: int, proof: Proof) -> dict[str, Any]:

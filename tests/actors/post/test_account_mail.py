@@ -1,8 +1,6 @@
-import re
 from collections.abc import Callable
 from email import message_from_bytes
 from email.policy import default
-from html.parser import HTMLParser
 from typing import get_args
 
 import msgspec
@@ -17,6 +15,7 @@ from doorward.actors.post.message import message
 from doorward.actors.post.names import LONGEST_TEXT, shown_lines, shown_name
 from doorward.actors.post.rendering import render
 from doorward.actors.records.account import Action
+from tests.actors.post.elements import Elements
 
 MakeMail = Callable[..., Mail]
 SENDER = "door@mail.example"
@@ -24,23 +23,6 @@ ORIGIN = "https://alpha.example:8443"
 LINK = f"{ORIGIN}/actions/a{'k3' * 12}z"
 UNTIL_MS = 1_795_269_900_123
 HOSTILE = st.text(st.characters(codec=None) | st.sampled_from("<>\"'&\r\n{}%\u202e\u2066"))
-
-
-class Elements(HTMLParser):
-    """The elements of a mail with their attributes, and the text outside the style sheet."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(re.sub(r"<(style|title)>.*?</\1>", "", html, flags=re.DOTALL))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def returned(**changes: object) -> ReturnNews:

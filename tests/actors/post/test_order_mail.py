@@ -2,7 +2,6 @@ import re
 from collections.abc import Callable
 from email import message_from_bytes
 from email.policy import default
-from html.parser import HTMLParser
 from typing import get_args
 
 import msgspec
@@ -16,29 +15,13 @@ from doorward.actors.post.message import message
 from doorward.actors.post.names import shown_name
 from doorward.actors.post.rendering import render
 from doorward.actors.records.orders import Status
+from tests.actors.post.elements import Elements
 
 MakeMail = Callable[..., Mail]
 SENDER = "door@mail.example"
 ORIGIN = "https://alpha.example:8443"
 LINK = f"{ORIGIN}/o/{'qT5_-' * 8}abcd"
 STATUSES = get_args(Status)
-
-
-class Elements(HTMLParser):
-    """The elements of a mail with their attributes, and the text outside the style sheet."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(re.sub(r"<(style|title)>.*?</\1>", "", html, flags=re.DOTALL))
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
 
 
 def news(**changes: object) -> OrderNews:
