@@ -52,7 +52,7 @@ _ORDERS: Final = _enveloped(
 )
 
 _ACCOUNT_SIGNED_IN: Final = {
-    "token": "0123456789abcdef0123456789abcdef0123456789a",
+    "token": "0123456789abcdef0123456789abcdef0123456789a" * 2,
     "expiresAt": "2026-01-31T00:00:00.000Z",
     "customerId": "00000000-0000-4000-8000-000000000000",
 }
