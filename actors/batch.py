@@ -41,6 +41,7 @@ class Staged:
 
     def take(self, ledger: Ledger, held: Held) -> None:
         """Take over what a successful turn staged, and its outcome."""
+        self.writes.update(ledger.counts)
         self.writes.update(ledger.writes)
         self.mails.extend(ledger.mails)
         if ledger.listed or ledger.delisted:
@@ -97,7 +98,7 @@ class Batch:
     """What is staged and missed until it is sent, in one round trip.
 
     Attributes:
-        messages: How many messages wait for it.
+        messages: How many messages wait for it. None do where only counts of calls are staged.
     """
 
     __slots__ = ("messages", "missed", "reads", "staged")
@@ -113,17 +114,22 @@ class Batch:
         """How many more messages it should take."""
         return MESSAGES - self.messages
 
-    def is_empty(self) -> bool:
-        """Tell whether there is nothing to send."""
-        return not self.staged and not self.reads
-
     def stage(self, partition: Partition) -> Staged:
-        """Return what is staged for a partition, to add to it."""
+        """Return what is staged for a partition, to add what a message waits for."""
+        self.messages += 1
+        return self.beside(partition)
+
+    def beside(self, partition: Partition) -> Staged:
+        """Return what is staged for a partition, to add what nobody waits for."""
         staged = self.staged.get(partition.index)
         if staged is None:
             staged = self.staged[partition.index] = Staged(partition)
-        self.messages += 1
         return staged
+
+    def ripen(self) -> None:
+        """Let what nobody waits for be sent as well."""
+        if self.staged:
+            self.messages = max(1, self.messages)
 
     def miss(self, ask: Ask, partition: Partition, keys: tuple[str, ...]) -> None:
         """Note what a message's turn missed, and the epoch it is read under."""

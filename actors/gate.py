@@ -7,7 +7,8 @@ make the store refuse one whose predecessor did not arrive.
 
 *What may be read.* Staged writes are visible to later turns at once. So an outcome that read
 anything of a partition with unflushed writes waits behind the last of them, refusals included; one
-that did not has nothing to wait for and leaves at once.
+that did not has nothing to wait for and leaves at once. Counts of calls (``Ledger.count``) are the
+exception: no outcome waits for them, and they are sent with what is sent anyway, or with the tick.
 
 *How a flight ends.* Committed: its outcomes leave, if this host may still answer. Refused: the
 partition is lost, what depended on it fails, its memory is dropped. Unknown: the same for all
@@ -103,8 +104,8 @@ class Gate:
         return self._open.room
 
     def is_busy(self) -> bool:
-        """Tell whether anything is staged, missed or on its way."""
-        return self._out > 0 or not self._open.is_empty()
+        """Tell whether anybody waits for what is staged, missed or on its way."""
+        return self._out > 0 or self._open.messages > 0
 
     def staged(self, partition: Partition) -> Mapping[str, Write]:
         """Return what is staged for a partition and not yet sent."""
@@ -116,7 +117,10 @@ class Gate:
         held = Held(ask, outcome, ledger.events)
         if ledger.changed():
             self._open.stage(partition).take(ledger, held)
-        elif (last := self._last_unflushed(partition)) is not None:
+            return
+        if ledger.counts:
+            self._open.beside(partition).writes.update(ledger.counts)
+        if (last := self._last_unflushed(partition)) is not None:
             last.held.append(held)
         else:
             self._release(held)
@@ -134,16 +138,17 @@ class Gate:
         """Tell whether a mail is settled, though the store may not know it yet."""
         return mail_id in self._struck.get(partition, ())
 
-    def stage_struck(self) -> None:
-        """Let settled mails be flushed on their own; under load they ride on other commits."""
+    def stage_rest(self) -> None:
+        """Let settled mails and counts be flushed on their own; under load they ride along."""
         for index in self._struck:
             partition = self._ownership.partitions[index]
             if self._ownership.serves(index):
                 self._open.stage(partition)
+        self._open.ripen()
 
     def should_send(self) -> bool:
         """Tell whether the open batch is to be sent now."""
-        if self._open.is_empty():
+        if not self._open.messages:
             return False
         if not self._out:
             return True
@@ -184,11 +189,12 @@ class Gate:
         _fail(batch.asks(), error)
 
     def _last_unflushed(self, partition: Partition) -> Staged | None:
+        """Return the newest unflushed writes that an outcome depends on; counts are no such."""
         staged = self._open.staged.get(partition.index)
-        if staged is None:
-            flying = self._flying.get(partition.index)
-            staged = flying[-1] if flying else None
-        return staged
+        if staged is not None and staged.held:
+            return staged
+        flying = self._flying.get(partition.index, ())
+        return next((staged for staged in reversed(flying) if staged.held), None)
 
     def _prepared(self, batch: Batch) -> list[tuple[Staged, Written]]:
         """Write every partition's commit; what cannot be written fails its partition alone."""

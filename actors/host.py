@@ -170,7 +170,7 @@ class Host:
                 await self._take_more()
         except StoreUnreachable as error:
             self.lose_everything(error)
-        self.gate.stage_struck()
+        self.gate.stage_rest()
         self._age()
 
     def lose_everything(self, error: StoreUnreachable) -> None:

@@ -61,6 +61,7 @@ class Ledger:
         "_prefix",
         "_shared",
         "_staged",
+        "counts",
         "delisted",
         "events",
         "listed",
@@ -77,6 +78,7 @@ class Ledger:
         self._prefix = prefix
         self._shared = shared
         self.writes: dict[str, Write] = {}
+        self.counts: dict[str, Write] = {}
         self.mails: list[MailJob] = []
         self.events: list[Event] = []
         self.listed = False
@@ -90,6 +92,7 @@ class Ledger:
         """
         view = Ledger(self._memory, self._staged, prefix=record_prefix(slug), shared=self._shared)
         view.writes, view.mails, view.events = self.writes, self.mails, self.events
+        view.counts = self.counts
         return view
 
     def get(self, kind: type[R], name: str = "") -> R | None:
@@ -127,6 +130,14 @@ class Ledger:
         """Stage a record; after ``keep_ms`` it means nothing any more and may be collected."""
         self.writes[f"{self._prefix}{record.kind}:{name}"] = Write(record, keep_ms)
 
+    def count(self, record: Record, name: str = "", *, keep_ms: int) -> None:
+        """Stage a record that no outcome waits for: a count of calls, not a promise to anybody.
+
+        It is seen by every later turn at once, and stored within a tick or with the partition's
+        next commit. A crash in between forgets it.
+        """
+        self.counts[f"{self._prefix}{record.kind}:{name}"] = Write(record, keep_ms)
+
     def put_shared(self, record: Record, name: str, *, keep_ms: int | None = None) -> None:
         """Stage one of the partition's shared records; ``keep_ms`` as in ``put``."""
         self.writes[f"{self._shared}{record.kind}:{name}"] = Write(record, keep_ms)
@@ -148,11 +159,11 @@ class Ledger:
         self.mails.append(job)
 
     def changed(self) -> bool:
-        """Tell whether anything was staged that must be committed."""
+        """Tell whether anything was staged that must be committed before the outcome leaves."""
         return bool(self.writes or self.mails or self.listed or self.delisted)
 
     def _look(self, key: str) -> Record | None:
-        staged = self.writes.get(key) or self._staged.get(key)
+        staged = self.writes.get(key) or self.counts.get(key) or self._staged.get(key)
         if staged is not None:
             return staged.record
         try:

@@ -68,7 +68,7 @@ class WorkLoop:
             self._cycle()
             # Whoever was answered, and whatever arrived meanwhile, comes first.
             await asyncio.sleep(0)
-        self._host.gate.stage_struck()
+        self._host.gate.stage_rest()
         self._cycle()
         await self._host.gate.landed()
 

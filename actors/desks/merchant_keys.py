@@ -9,14 +9,13 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from doorward.actors import windows
-from doorward.actors.desks import audit
+from doorward.actors.desks import audit, key_traffic
 from doorward.actors.desks.gathering import together
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.refusals import KeyRefused, NotFound, ScopeMissing, TooMany
-from doorward.actors.records.storefronts import Key, Keys, KeyTraffic, Storefront
+from doorward.actors.records.storefronts import Keys, Storefront
 from doorward.actors.turns import MINUTE_MS, Turn, policy_of
-from doorward.actors.windows import Rule, Standing, Window
+from doorward.actors.windows import Rule, Standing
 
 Q = TypeVar("Q", bound=Request)
 _Desk = Callable[[Turn, Storefront, Q], Outcome]
@@ -49,10 +48,11 @@ def opened(turn: Turn, key_digest: str | None, scope: str | None) -> Opened | Ou
     storefront = turn.storefront()
     if key_digest is None:
         return NotFound() if storefront is None else Opened(storefront, None)
-    key = _secret_key(turn, key_digest) if storefront is not None else None
+    key = key_traffic.live_key(turn, key_digest, "secret") if storefront is not None else None
     if storefront is None or key is None:
         return KeyRefused()
-    counted = _counted(turn, storefront, key)
+    rule = Rule("keys.secret", policy_of(storefront).keys.secret_per_minute, MINUTE_MS)
+    counted = key_traffic.counted(turn, key, rule)
     if isinstance(counted, TooMany):
         return counted
     if scope is not None and scope not in key.scopes:
@@ -89,41 +89,3 @@ def told(outcome: Outcome, standing: Standing | None) -> Outcome:
     if standing is None or getattr(outcome, "standing", standing) is not None:
         return outcome
     return msgspec.structs.replace(outcome, standing=standing)
-
-
-def _secret_key(turn: Turn, key_digest: str) -> Key | None:
-    for key in (turn.ledger.get(Keys) or Keys()).keys:
-        if key.digest == key_digest and key.key_kind == "secret":
-            return key
-    return None
-
-
-def _counted(turn: Turn, storefront: Storefront, key: Key) -> Standing | TooMany:
-    limit = policy_of(storefront).keys.secret_per_minute
-    rule = Rule("keys.secret", limit, MINUTE_MS)
-    calls = (turn.ledger.get(KeyTraffic, key.id) or KeyTraffic()).calls
-    wait_ms = windows.wait_ms(calls, rule, turn.now_ms)
-    after = _newest(windows.counted(calls, rule, turn.now_ms), limit)
-    turn.ledger.put(KeyTraffic(after), key.id, keep_ms=MINUTE_MS)
-    standing = windows.standing(after, rule, turn.now_ms)
-    if wait_ms:
-        # This very call counts, so whoever goes on trying waits for the newest of them to leave.
-        wait_ms = windows.wait_ms(after, rule, turn.now_ms)
-        return TooMany(standing=standing, wait_ms=wait_ms)
-    return standing
-
-
-def _newest(window: Window, limit: int) -> Window:
-    """Forget what no decision depends on: whether a call fits, the newest ``limit`` tell.
-
-    Without this whoever hammers with a spent key makes the record grow by every call.
-    """
-    times, counts, total = window.times, window.counts, window.total
-    surplus, gone = total - limit, 0
-    while surplus > 0:
-        if counts[gone] > surplus:
-            counts = (*counts[:gone], counts[gone] - surplus, *counts[gone + 1 :])
-            break
-        surplus -= counts[gone]
-        gone += 1
-    return Window(times[gone:], counts[gone:], min(total, limit))

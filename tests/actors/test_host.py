@@ -746,7 +746,7 @@ async def test_settled_mails_of_a_partition_that_was_lost_wait_until_it_is_back(
     world.ownership.lose_all()
     world.host.gate.strike(partition, mail_id)
 
-    world.host.gate.stage_struck()
+    world.host.gate.stage_rest()
     idle = not world.host.is_busy()
     await world.host.tend()
     await world.host.tend()

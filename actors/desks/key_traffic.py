@@ -1,0 +1,54 @@
+"""Calls with an API key, counted whatever becomes of them, in a sliding window of the key's own.
+
+A count of calls protects a machine, not an account: so no answer waits until it is durable
+(``Ledger.count``), and a crash forgets a tenth of a second of it.
+"""
+
+from typing import Literal
+
+from doorward.actors import windows
+from doorward.actors.messages.refusals import TooMany
+from doorward.actors.records.storefronts import Key, Keys, KeyTraffic
+from doorward.actors.turns import MINUTE_MS, Turn
+from doorward.actors.windows import Rule, Standing, Window
+
+
+def live_key(turn: Turn, digest: str, kind: Literal["publishable", "secret"]) -> Key | None:
+    """Find a live key of the storefront by its SHA-256.
+
+    Raises:
+        Miss: When the keys are not in memory.
+    """
+    for key in (turn.ledger.get(Keys) or Keys()).keys:
+        if key.digest == digest and key.key_kind == kind:
+            return key
+    return None
+
+
+def counted(turn: Turn, key: Key, rule: Rule) -> Standing | TooMany:
+    """Count a call and tell how its key's limit, of a minute, stands; or that it is spent."""
+    calls = (turn.ledger.get(KeyTraffic, key.id) or KeyTraffic()).calls
+    wait_ms = windows.wait_ms(calls, rule, turn.now_ms)
+    after = _newest(windows.counted(calls, rule, turn.now_ms), rule.limit)
+    turn.ledger.count(KeyTraffic(after), key.id, keep_ms=MINUTE_MS)
+    standing = windows.standing(after, rule, turn.now_ms)
+    if wait_ms:
+        # This very call counts, so whoever goes on trying waits for the newest of them to leave.
+        return TooMany(standing=standing, wait_ms=windows.wait_ms(after, rule, turn.now_ms))
+    return standing
+
+
+def _newest(window: Window, limit: int) -> Window:
+    """Forget what no decision depends on: whether a call fits, the newest ``limit`` tell.
+
+    Without this whoever hammers with a spent key makes the record grow by every call.
+    """
+    times, counts, total = window.times, window.counts, window.total
+    surplus, gone = total - limit, 0
+    while surplus > 0:
+        if counts[gone] > surplus:
+            counts = (*counts[:gone], counts[gone] - surplus, *counts[gone + 1 :])
+            break
+        surplus -= counts[gone]
+        gone += 1
+    return Window(times[gone:], counts[gone:], min(total, limit))
