@@ -26,6 +26,7 @@ from doorward.config.policy_sections import (
     Tokens,
     Verifications,
 )
+from doorward.config.store_sections import Access, Passwords, Refresh
 
 _OVERRIDES_KEPT: Final = 1_024
 
@@ -42,6 +43,9 @@ class Policy(Section, frozen=True, kw_only=True):
     orders: Orders = Orders()
     tokens: Tokens = Tokens()
     keys: Keys = Keys()
+    passwords: Passwords = Passwords()
+    refresh: Refresh = Refresh()
+    access: Access = Access()
 
 
 TREE: Final = tree_of(Policy)

@@ -11,7 +11,7 @@ import msgspec
 from doorward.config.policy_fields import choice, number
 
 # A limit that no single storefront reaches; load tests raise limits that are not their subject.
-_ANY_VOLUME: Final = 10_000_000
+ANY_VOLUME: Final = 10_000_000
 _ANY_EMAIL: Final = 1_000
 
 
@@ -67,7 +67,7 @@ class Codes(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Code requests of one client address (IPv6: one /64) in any 60 seconds.",
             source="contract §1 and §7; OWASP Credential Stuffing Prevention Cheat Sheet",
         ),
@@ -77,7 +77,7 @@ class Codes(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Code requests in the whole storefront in any 60 seconds.",
             source="contract §1",
         ),
@@ -113,7 +113,7 @@ class Verifications(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Verifications of one client address (IPv6: one /64) in any 60 seconds.",
             source="contract §1 and §7; OWASP Credential Stuffing Prevention Cheat Sheet",
         ),
@@ -123,7 +123,7 @@ class Verifications(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Verifications in the whole storefront in any 60 seconds.",
             source="contract §1",
         ),
@@ -158,7 +158,7 @@ class Guesses(Section, frozen=True, kw_only=True):
         number(
             "guesses",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Wrong guesses in the whole storefront in any hour, past which browsers "
             "without a known-device cookie get links.",
             source="contract §1",
@@ -248,7 +248,7 @@ class Orders(Section, frozen=True, kw_only=True):
         number(
             "messages",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Messages to the seller under one order, of one client address (IPv6: one "
             "/64), in any hour.",
             source="ours: a thread holds 500 messages in all",
@@ -259,7 +259,7 @@ class Orders(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Claims to have paid one order, of one client address (IPv6: one /64), in any "
             "hour.",
             source="ours: saying it again changes nothing",
@@ -270,7 +270,7 @@ class Orders(Section, frozen=True, kw_only=True):
         number(
             "uploads",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Proofs of payment of one order begun to be uploaded, of one client address "
             "(IPv6: one /64), in any hour.",
             source="ours: contract §2 keeps 10 per order; this bounds those that fail, too",
@@ -286,7 +286,7 @@ class Tokens(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Tokens that open nothing, tried by one client address (IPv6: one /64), in any "
             "60 seconds. A good one opens what it opens all the same.",
             source="contract §3",
@@ -302,8 +302,18 @@ class Keys(Section, frozen=True, kw_only=True):
         number(
             "requests",
             low=1,
-            high=_ANY_VOLUME,
+            high=ANY_VOLUME,
             meaning="Calls with one secret key in any 60 seconds; refused ones count too.",
             source="contract §7",
         ),
     ] = 1_000
+    publishable_per_minute: Annotated[
+        int,
+        number(
+            "requests",
+            low=1,
+            high=ANY_VOLUME,
+            meaning="Calls with one publishable key in any 60 seconds; refused ones count too.",
+            source="contract §4",
+        ),
+    ] = 600

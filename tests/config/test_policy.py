@@ -44,7 +44,18 @@ CONTRACT: dict[str, dict[str, int]] = {
         "proofsPerAddressPerHour": 30,
     },
     "tokens": {"missesPerAddressPerMinute": 60},
-    "keys": {"secretPerMinute": 1_000},
+    "keys": {"secretPerMinute": 1_000, "publishablePerMinute": 600},
+    "passwords": {
+        "lengthMinimum": 8,
+        "wrongPerLock": 5,
+        "window": 900,
+        "lock": 900,
+        "wrongInARow": 100,
+        "loginsPerAddressPerMinute": 10,
+        "signUpsPerAddressPerMinute": 5,
+    },
+    "refresh": {"ttl": 2_592_000, "family": 15_552_000, "graceSeconds": 0},
+    "access": {"ttl": 3_600, "publicKeys": False},
 }
 BOUNDS = {
     "codes.ttl": (60, 600),
@@ -70,6 +81,18 @@ BOUNDS = {
     "orders.proofsPerAddressPerHour": (1, 10_000_000),
     "tokens.missesPerAddressPerMinute": (1, 10_000_000),
     "keys.secretPerMinute": (1, 10_000_000),
+    "keys.publishablePerMinute": (1, 10_000_000),
+    "passwords.lengthMinimum": (8, 15),
+    "passwords.wrongPerLock": (1, 100),
+    "passwords.window": (60, 86_400),
+    "passwords.lock": (60, 86_400),
+    "passwords.wrongInARow": (10, 10_000),
+    "passwords.loginsPerAddressPerMinute": (1, 10_000_000),
+    "passwords.signUpsPerAddressPerMinute": (1, 10_000_000),
+    "refresh.ttl": (3_600, 7_776_000),
+    "refresh.family": (3_600, 31_536_000),
+    "refresh.graceSeconds": (0, 60),
+    "access.ttl": (60, 86_400),
 }
 
 
