@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -41,6 +42,14 @@ class Keyring:
         self._derived = lru_cache(maxsize=4096)(self._derive)
         # A buyer's list names the token of every order in it, and is read again and again.
         self._access = lru_cache(maxsize=16_384)(self._access_token)
+        # Apart from the others: whoever sends made-up tokens chooses the lives that are asked for.
+        self._token_keys = lru_cache(maxsize=4096)(self._derive)
+        self._signing_keys = lru_cache(maxsize=1024)(self._signing_key)
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The master keys held, newest first."""
+        return tuple(self._masters)
 
     def knows(self, key_id: str) -> bool:
         """Tell whether this master key is still held."""
@@ -80,6 +89,10 @@ class Keyring:
         """Derive an order-status token: ``o`` and 25 of ``[a-z0-9]``; all as ``action_token``."""
         return "o" + self._digits(key_id, storefront, "status", token_id)
 
+    def password_token(self, key_id: str, storefront: str, token_id: bytes) -> str:
+        """Derive a token that sets a password: ``p`` and 25 digits; all as ``action_token``."""
+        return "p" + self._digits(key_id, storefront, "password", token_id)
+
     def _digits(self, key_id: str, storefront: str, purpose: str, token_id: bytes) -> str:
         mac = hmac.digest(self._derived(key_id, storefront, purpose), token_id, "sha256")
         # 256 bits for 129 (36**25): the first digits are more likely than others by 2**-127.
@@ -109,6 +122,29 @@ class Keyring:
         derived = self._derived(key_id, storefront, "access")
         mac = hmac.digest(derived, f"{order[0]}/{order[1]}".encode(), "sha256")
         return base64url(bytes([partition]) + mac)
+
+    def token_key(self, key_id: str, storefront: str, typ: str) -> bytes:
+        """Derive what JWTs of one type are authenticated with: 256 bits, for HS256.
+
+        Args:
+            key_id: A master key; must be known.
+            storefront: ``slug/birth``.
+            typ: The type of token; each has a key of its own.
+        """
+        return self._token_keys(key_id, storefront, f"jwt-{typ}")
+
+    def signing_key(self, key_id: str, storefront: str) -> Ed25519PrivateKey:
+        """Derive what access tokens are signed with where others check them (RFC 8032, §5.1.5).
+
+        Args:
+            key_id: A master key; must be known.
+            storefront: ``slug/birth``.
+        """
+        return self._signing_keys(key_id, storefront)
+
+    def _signing_key(self, key_id: str, storefront: str) -> Ed25519PrivateKey:
+        seed = self._derive(key_id, storefront, "jwt-ed25519")
+        return Ed25519PrivateKey.from_private_bytes(seed)
 
     def _derive(self, key_id: str, storefront: str, purpose: str) -> bytes:
         info = f"doorward/1/{purpose}/{storefront}".encode()

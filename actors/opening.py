@@ -5,6 +5,7 @@ from typing import Final
 from doorward.actors.keyring import Keyring
 from doorward.actors.partitions import partition_of
 from doorward.actors.post.contents import (
+    AccountNews,
     ActionLink,
     Content,
     OrderNews,
@@ -14,6 +15,7 @@ from doorward.actors.post.contents import (
 )
 from doorward.actors.post.mail import Mail
 from doorward.actors.records.mail import (
+    AccountLetter,
     ActionLetter,
     MailJob,
     OrderLetter,
@@ -55,6 +57,8 @@ def _content(job: MailJob, keyring: Keyring, at_ms: int) -> Content | None:
         return _return_news(job, letter, keyring)
     if isinstance(letter, StatusLetter):
         return _status_link(job, letter, keyring)
+    if isinstance(letter, AccountLetter):
+        return _account_news(job, letter, keyring)
     return _action_link(job, letter, keyring)
 
 
@@ -129,3 +133,28 @@ def _action_link(job: MailJob, letter: ActionLetter, keyring: Keyring) -> Action
         until_ms=job.expires_at_ms,
         link=f"{job.origin}/actions/{token}",
     )
+
+
+def _account_news(job: MailJob, letter: AccountLetter, keyring: Keyring) -> AccountNews | None:
+    if not keyring.knows(letter.key_id):
+        return None
+    return AccountNews(
+        news=letter.news,
+        until_ms=letter.until_ms,
+        at_ms=letter.at_ms,
+        device=letter.device,
+        area=letter.area,
+        link=f"{job.origin}{letter.page}{account_token(letter, keyring, job.life)}",
+    )
+
+
+def account_token(letter: AccountLetter, keyring: Keyring, life: str) -> str:
+    """Derive the token in a letter's link; what sets a password is a family of its own.
+
+    Args:
+        letter: Whose master key must be known.
+        keyring: Which holds it.
+        life: The storefront's (``Storefront.life``).
+    """
+    derive = keyring.password_token if letter.news == "set_password" else keyring.action_token
+    return derive(letter.key_id, life, letter.token_id)

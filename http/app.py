@@ -6,12 +6,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from doorward.actors.keyring import Keyring
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.http import timestamps
 from doorward.http.calls import Call
 from doorward.http.dev_mailbox import add_dev_mailbox
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EXACT
+from doorward.http.hashing import HASHING, HashingGate
+from doorward.http.origins import OriginBook
 from doorward.http.pages import routes as pages
 from doorward.http.proofs import Proofs, add_proofs
 from doorward.http.replies import Failure, Reply
@@ -28,6 +31,7 @@ from doorward.http.surfaces import (
     merchant_audit,
     merchant_bulk,
     merchant_customers,
+    merchant_introspection,
     merchant_policy,
     merchant_proofs,
     merchant_returns,
@@ -38,12 +42,18 @@ from doorward.http.surfaces import (
     portal_orders,
     public_orders,
     sandbox,
+    store_auth,
+    store_customers,
+    well_known,
 )
 from doorward.http.surfaces.account import ACCOUNT, TOKENS
+from doorward.http.surfaces.key_owners import KeyOwners
 from doorward.http.surfaces.merchant_keys import MERCHANT
 from doorward.http.surfaces.operator import OPERATOR
 from doorward.http.surfaces.portal import PORTAL
 from doorward.http.surfaces.public_orders import ORDER_PAGES
+from doorward.http.surfaces.store import PREFIX as STORE_PREFIX
+from doorward.http.surfaces.store import STORE, Frame
 from doorward.http.system import System
 
 _ACCOUNT: Final = (
@@ -79,6 +89,7 @@ SHAPES: Final[tuple[tuple[str, Surface], ...]] = (
     (account.PREFIX, ACCOUNT),
     ("/api/v1/operator", OPERATOR),
     ("/api/v1/merchant", MERCHANT),
+    (STORE_PREFIX, STORE),
     ("/", PLAIN),
 )
 """Which surface speaks under which prefix, unrouted paths included; the first that fits."""
@@ -103,8 +114,10 @@ def make_app(  # noqa: PLR0913 - what an application is made of, each by its nam
     system: System,
     *,
     operator_key: str,
+    keyring: Keyring,
     addresses: ClientAddress,
     proofs: Proofs,
+    gate: HashingGate,
     mailbox: DevelopmentMailbox | None = None,
     hosted_domain: str | None = None,
 ) -> web.Application:
@@ -113,13 +126,16 @@ def make_app(  # noqa: PLR0913 - what an application is made of, each by its nam
     Args:
         system: Answers for storefronts.
         operator_key: The bearer key of the operator surface.
+        keyring: Checks shoppers' tokens.
         addresses: Tells client addresses apart.
         proofs: Takes proofs of payment in, and gives them out.
+        gate: Hashes passwords; whoever made it closes it.
         mailbox: The development mailbox, where there is one to look at.
         hosted_domain: The domain below which every storefront has a host of its own.
     """
     app = web.Application()
     app[HEALTH] = Health(system)
+    app[HASHING] = gate
     guard = operator.guarded(operator_key)
     routes = _Routes(system, addresses)
     add_proofs(app, proofs)
@@ -132,9 +148,12 @@ def make_app(  # noqa: PLR0913 - what an application is made of, each by its nam
         routes.add(surface, [(verb, path, home(handler)) for verb, path, handler in routed])
     for keyed in _MERCHANT:
         routes.add(MERCHANT, keyed.ROUTES)
+    routes.add(MERCHANT, merchant_introspection.routes(keyring))
+    routes.add(STORE, _store_routes(Frame(OriginBook(system), KeyOwners(system)), gate, keyring))
     routes.add(PLAIN, _health_routes(app[HEALTH]))
     if mailbox is not None:
         add_dev_mailbox(app, mailbox)
+    well_known.register(app, system, addresses, keyring=keyring)
     pages.register(app, system, addresses, elsewhere=routes.nowhere)
     routes.register(app)
     return app
@@ -225,6 +244,15 @@ def _endpoint_of(
         return failure
 
     return surface.endpoint(fail, system, addresses)
+
+
+def _store_routes(frame: Frame, gate: HashingGate, keyring: Keyring) -> list[_Route]:
+    routed = [
+        *store_auth.routes(frame, store_auth.Parts(gate, keyring)),
+        *store_customers.routes(frame, keyring),
+    ]
+    paths = dict.fromkeys(path for _, path, _ in routed)
+    return [*routed, *(("OPTIONS", path, frame.preflight) for path in paths)]
 
 
 def _health_routes(health: Health) -> list[_Route]:

@@ -24,15 +24,16 @@ _Answering = Callable[P, Awaitable[Reply | Failure]]
 
 
 class Beat:
-    """Strikes every 20 ms from when it is entered until it is left."""
+    """Strikes every 20 ms, or what is said, from when it is entered until it is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = BEAT_SECONDS) -> None:
+        self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        self._timer = self._loop.call_later(BEAT_SECONDS, self._strike)
+        self._timer = self._loop.call_later(self._seconds, self._strike)
         return self
 
     def __exit__(
@@ -50,17 +51,19 @@ class Beat:
         await self._waiting
 
     def _strike(self) -> None:
-        self._timer = self._loop.call_later(BEAT_SECONDS, self._strike)
+        self._timer = self._loop.call_later(self._seconds, self._strike)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
 
-def on_the_beat(*statuses: int) -> Callable[[_Answering[P]], _Answering[P]]:
+def on_the_beat(
+    *statuses: int, seconds: float = BEAT_SECONDS
+) -> Callable[[_Answering[P]], _Answering[P]]:
     """Make a handler whose answers with these statuses leave on a beat; others leave at once."""
 
     def held(handler: _Answering[P]) -> _Answering[P]:
         async def answering(*args: P.args, **kwargs: P.kwargs) -> Reply | Failure:
-            with Beat() as beat:
+            with Beat(seconds) as beat:
                 answer = await handler(*args, **kwargs)
                 if answer.status in statuses:
                     await beat.next()

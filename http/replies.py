@@ -35,7 +35,10 @@ class Reply(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A refusal before it is dressed for its surface; ``code`` is the surface's own spelling."""
+    """A refusal before it is dressed for its surface; ``code`` is the surface's own spelling.
+
+    ``details`` are further members, for surfaces that have some.
+    """
 
     status: int
     code: str
@@ -43,6 +46,7 @@ class Failure(NamedTuple):
     param: str | None = None
     headers: Mapping[str, str] = _NO_HEADERS
     cookies: tuple[str, ...] = ()
+    details: Mapping[str, Any] = _NO_HEADERS
 
 
 KEY_REQUIRED: Final = Failure(

@@ -36,6 +36,7 @@ from doorward.http.app import HEALTH, make_app
 from doorward.http.demo import seed_demo
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
+from doorward.http.hashing import HashingGate
 from doorward.http.metrics import make_metrics_app
 from doorward.http.proofs import Proofs
 
@@ -93,13 +94,18 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
     mailbox = None if settings.mail.smtp_url else DevelopmentMailbox()
     blobs_url = settings.store.blobs_url
     blobs = await open_blobs(blobs_url.reveal() if blobs_url else None, folder.path, stack)
-    system = await _open_system(settings, folder, mailbox, blobs, stack)
+    keyring = _keyring(settings, folder)
+    system = await _open_system(settings, folder, keyring, mailbox, blobs, stack)
+    gate = HashingGate()
+    stack.push_async_callback(gate.close)
     addresses = ClientAddress(settings.server.trusted_proxies)
     app = make_app(
         system,
         operator_key=operator_key,
+        keyring=keyring,
         addresses=addresses,
         proofs=Proofs(blobs, folder.path / INCOMING),
+        gate=gate,
         mailbox=mailbox if settings.server.listens_on_loopback else None,
         hosted_domain=settings.server.hosted_domain,
     )
@@ -118,19 +124,15 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
     )
 
 
-async def _open_system(
+async def _open_system(  # noqa: PLR0913, PLR0917 - the wiring of one object
     settings: Settings,
     folder: DataFolder,
+    keyring: Keyring,
     mailbox: DevelopmentMailbox | None,
     blobs: BlobStore,
     stack: AsyncExitStack,
 ) -> EmbeddedSystem:
     client = await connect(settings.store, folder, stack)
-    masters = (
-        settings.keys.master_keys.reveal()
-        if settings.keys.master_keys
-        else (folder.lasting_secret(MASTER_KEY_FILE, KEY_BYTES, used_by=high_water.FILE),)
-    )
     smtp_url = settings.mail.smtp_url
     transport = (
         SmtpTransport(smtp_url.reveal(), sender=settings.mail.mail_from)
@@ -141,7 +143,7 @@ async def _open_system(
         Wiring(
             journal=RedisJournal(client),
             place=Place(
-                Keyring(masters),
+                keyring,
                 public_url=settings.server.public_url,
                 hosted_domain=settings.server.hosted_domain,
                 fallback_origin=_local_origin(settings.server.port),
@@ -195,6 +197,13 @@ async def _listen_metrics(system: EmbeddedSystem, settings: Settings, stack: Asy
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         _log.warning("metrics_port_taken", wanted=settings.server.metrics_port)
     return int(runner.addresses[0][1])
+
+
+def _keyring(settings: Settings, folder: DataFolder) -> Keyring:
+    given = settings.keys.master_keys
+    if given:
+        return Keyring(given.reveal())
+    return Keyring((folder.lasting_secret(MASTER_KEY_FILE, KEY_BYTES, used_by=high_water.FILE),))
 
 
 def _operator_key(settings: Settings, folder: DataFolder) -> str:

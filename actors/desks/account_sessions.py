@@ -109,7 +109,7 @@ def logout(turn: Turn, message: Logout) -> Outcome:
 
 @visiting
 def list_sessions(turn: Turn, visit: Visit, _message: ListSessions) -> Outcome:
-    """Read the customer's own live sessions, of both surfaces, newest first."""
+    """Read the customer's own live sessions, of every surface, newest first."""
     entries = reversed(live_sessions.live_entries(turn, visit.customer))
     return SessionList(
         front=front_of(turn, visit.storefront),

@@ -5,12 +5,19 @@ holds its SHA-256 only, and what it does. It is deleted in the very turn that do
 one at a time: of any number of takers in parallel exactly one finds it.
 """
 
-from typing import Final, cast, get_args
+from typing import Final, cast
 
 import msgspec
 
 from doorward.actors import tokens
-from doorward.actors.desks import action_contexts, action_mails, actions, audit, token_pages
+from doorward.actors.desks import (
+    action_contexts,
+    action_mails,
+    actions,
+    audit,
+    live_tokens,
+    token_pages,
+)
 from doorward.actors.desks.account_sessions import Entered, entered
 from doorward.actors.desks.action_contexts import Context
 from doorward.actors.desks.action_mails import Minted
@@ -23,16 +30,22 @@ from doorward.actors.messages.account import ActionPreview, ActionTaken, Preview
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.merchant_returns import ActionMinted, MintAction
 from doorward.actors.messages.refusals import Conflict, Invalid, NotFound
-from doorward.actors.records.account import Action, ActionEntry, ActionToken, ActionTokens
+from doorward.actors.records.account import Action, ActionToken
 from doorward.actors.records.storefronts import Storefront
-from doorward.actors.turns import DAY_MS, Turn
+from doorward.actors.turns import DAY_MS, Turn, policy_of
 
-ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+ACTIONS: Final[tuple[Action, ...]] = (
+    "start_return",
+    "cancel_return",
+    "confirm_email",
+    "restore_password",
+    "revoke_sessions",
+)
+"""What a merchant may mint. What sets or unlocks a password goes to the mailbox and nowhere else:
+with it a merchant could sign in as anybody."""
 USUAL_SECONDS: Final = 7 * DAY_MS // 1_000
 """Contract §3."""
 LONGEST_SECONDS: Final = 30 * DAY_MS // 1_000
-PER_EMAIL: Final = 100
-"""Live tokens of one email; one more ends the oldest."""
 
 
 @keyed("actions:write")
@@ -53,7 +66,8 @@ def mint_action(turn: Turn, storefront: Storefront, message: MintAction) -> Outc
     ):
         return Conflict(reason=token_pages.NO_PAGE)
     token = keyring.action_token(keyring.newest, storefront.life(turn.slug), token_id)
-    _keep(turn, token, ActionToken(action, message.email, context.stored, expires_at_ms))
+    record = ActionToken(action, message.email, context.stored, expires_at_ms)
+    live_tokens.kept(turn, tokens.digest(token), record)
     turn.note("action_minted", action=action)
     return ActionMinted(
         action=action,
@@ -68,9 +82,9 @@ def preview_action(turn: Turn, message: PreviewAction) -> Outcome:
     entry = entered(turn, message.caller)
     if not isinstance(entry, Entered):
         return entry
-    token = _live(turn, message.token_digest)
+    token = live_tokens.found(turn, message.token_digest)
     if token is None:
-        return missed(turn, entry)
+        return missed(turn, entry.storefront, entry.caller)
     number, lines = action_contexts.about(turn, token.action, token.email, token.context)
     return ActionPreview(
         front=front_of(turn, entry.storefront),
@@ -79,6 +93,7 @@ def preview_action(turn: Turn, message: PreviewAction) -> Outcome:
         expires_at_ms=token.expires_at_ms,
         order_number=number,
         lines=lines,
+        password_minimum=_password_minimum(entry.storefront, token.action),
     )
 
 
@@ -87,40 +102,21 @@ def take_action(turn: Turn, message: TakeAction) -> Outcome:
     entry = entered(turn, message.caller)
     if not isinstance(entry, Entered):
         return entry
-    token = _live(turn, message.token_digest)
-    done = actions.done(turn, entry, token) if token is not None else NotFound()
+    token = live_tokens.found(turn, message.token_digest)
+    done = actions.done(turn, entry, token, message.password) if token is not None else NotFound()
     if token is None or isinstance(done, NotFound):
-        return missed(turn, entry)
+        return missed(turn, entry.storefront, entry.caller)
     if not isinstance(done, Done):
         return done
-    _forget(turn, message.token_digest, token)
-    audit.kept(turn, done.who, token.action, done.subject)
+    live_tokens.spent(turn, message.token_digest, token)
+    if not done.audited:
+        audit.kept(turn, done.who, token.action, done.subject)
     turn.note("action_taken", action=token.action, request_id=message.caller.request_id)
     return ActionTaken(
         front=front_of(turn, entry.storefront),
         action=token.action,
         result=msgspec.json.encode(done.result),
     )
-
-
-def live_of(turn: Turn, email: str) -> list[tuple[str, ActionToken]]:
-    """Read an email's tokens that still act, oldest first, with their digests.
-
-    Raises:
-        Miss: Naming at once all that are not in memory.
-    """
-    entries = (turn.ledger.get(ActionTokens, tokens.email_id(email)) or ActionTokens()).entries
-    turn.ledger.need(*((ActionToken, entry.digest) for entry in entries))
-    found = ((entry.digest, _live(turn, entry.digest)) for entry in entries)
-    return [(digest, token) for digest, token in found if token is not None]
-
-
-def forget_all(turn: Turn, email: str) -> None:
-    """Stage the end of all of an email's tokens."""
-    name = tokens.email_id(email)
-    for entry in (turn.ledger.get(ActionTokens, name) or ActionTokens()).entries:
-        turn.ledger.delete(ActionToken, entry.digest)
-    turn.ledger.delete(ActionTokens, name)
 
 
 def _fault(message: MintAction) -> Invalid | None:
@@ -132,33 +128,7 @@ def _fault(message: MintAction) -> Invalid | None:
     return None
 
 
-def _live(turn: Turn, digest: str) -> ActionToken | None:
-    token = turn.ledger.get(ActionToken, digest)
-    return token if token is not None and turn.now_ms < token.expires_at_ms else None
-
-
-def _keep(turn: Turn, token: str, record: ActionToken) -> None:
-    digest, name = tokens.digest(token), tokens.email_id(record.email)
-    entries = (turn.ledger.get(ActionTokens, name) or ActionTokens()).entries
-    live = [entry for entry in entries if turn.now_ms < entry.expires_at_ms]
-    surplus = max(0, len(live) + 1 - PER_EMAIL)
-    for oldest in live[:surplus]:
-        turn.ledger.delete(ActionToken, oldest.digest)
-    kept = (*live[surplus:], ActionEntry(digest, record.expires_at_ms))
-    turn.ledger.put(record, digest, keep_ms=record.expires_at_ms - turn.now_ms)
-    _put(turn, name, kept)
-
-
-def _forget(turn: Turn, digest: str, token: ActionToken) -> None:
-    name = tokens.email_id(token.email)
-    entries = (turn.ledger.get(ActionTokens, name) or ActionTokens()).entries
-    turn.ledger.delete(ActionToken, digest)
-    _put(turn, name, tuple(entry for entry in entries if entry.digest != digest))
-
-
-def _put(turn: Turn, name: str, entries: tuple[ActionEntry, ...]) -> None:
-    if not entries:
-        turn.ledger.delete(ActionTokens, name)
-        return
-    keep_ms = max(entry.expires_at_ms for entry in entries) - turn.now_ms
-    turn.ledger.put(ActionTokens(entries), name, keep_ms=max(1, keep_ms))
+def _password_minimum(storefront: Storefront, action: Action) -> int | None:
+    if action != "set_password":
+        return None
+    return policy_of(storefront).passwords.length_minimum

@@ -11,28 +11,44 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from doorward.actors import tokens
-from doorward.actors.desks import customers, live_sessions, return_states, returns, tallies
+from doorward.actors.desks import (
+    confirmations,
+    customers,
+    live_sessions,
+    new_passwords,
+    return_states,
+    returns,
+    tallies,
+)
 from doorward.actors.desks.account_sessions import Entered
 from doorward.actors.desks.action_contexts import CancelReturn, StartReturn, order_of, return_of
-from doorward.actors.messages.account import NotReturnable
+from doorward.actors.messages.account import NewPassword, NotReturnable
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.refusals import Invalid, InvalidTransition, NotFound
+from doorward.actors.messages.store import ResetBegun
 from doorward.actors.records.account import Action, ActionToken, Return
-from doorward.actors.records.sign_in import Customer, Email
+from doorward.actors.records.sign_in import Customer
 from doorward.actors.turns import Turn
 
 
 class Done(NamedTuple):
-    """What an action did, for its caller; and for the audit log, who and to what."""
+    """What an action did, for its caller; and for the audit log, who and to what.
+
+    ``audited``: what the log tells of it is there already.
+    """
 
     result: dict[str, Any]
     who: str = "token"
     subject: str = ""
+    audited: bool = False
 
 
-def done(turn: Turn, entry: Entered, token: ActionToken) -> Done | Outcome:
+def done(
+    turn: Turn, entry: Entered, token: ActionToken, password: NewPassword | None
+) -> Done | Outcome:
     """Do what a token does, or tell why it cannot be done; then nothing is staged."""
+    if token.action == "set_password":
+        return _set_password(turn, entry, token, password)
     return _ACTIONS[token.action](turn, entry, token)
 
 
@@ -73,9 +89,20 @@ def _cancel_return(turn: Turn, entry: Entered, token: ActionToken) -> Done | Out
 
 
 def _confirm_email(turn: Turn, entry: Entered, token: ActionToken) -> Done:
-    """Take the token as a proof of the mailbox; the first proof of one creates the customer."""
+    """Take the token as a proof of the mailbox; the first proof of one creates the customer.
+
+    The password of a sign-up is proven with it only by the sign-up's own mail.
+    """
     tally = tallies.read(turn, address=entry.caller.address, email=token.email)
-    customer = customers.proven(turn, tally, token.email)
+    known = customers.of_email(turn, token.email)
+    if (
+        known is not None
+        and not known.email_verified
+        and confirmations.confirms(token.context, known)
+    ):
+        customer = customers.confirmed(known)
+    else:
+        customer = customers.proven(turn, tally, token.email)
     turn.ledger.put(customer, customer.id)
     turn.ledger.put(replace(tally.email, customer_id=customer.id), tally.email_id)
     return Done({"emailVerified": customer.email_verified}, _who(customer), customer.id)
@@ -83,7 +110,7 @@ def _confirm_email(turn: Turn, entry: Entered, token: ActionToken) -> Done:
 
 def _restore_password(turn: Turn, _entry: Entered, token: ActionToken) -> Done:
     """Take the password away and end every session; a new one is set by mail, as a first one."""
-    customer = customer_of(turn, token.email)
+    customer = customers.of_email(turn, token.email)
     if customer is None:
         return Done({"passwordRemoved": False, "sessionsEnded": 0})
     ended = len(live_sessions.live_entries(turn, customer))
@@ -95,11 +122,39 @@ def _restore_password(turn: Turn, _entry: Entered, token: ActionToken) -> Done:
 
 
 def _revoke_sessions(turn: Turn, _entry: Entered, token: ActionToken) -> Done:
-    customer = customer_of(turn, token.email)
+    customer = customers.of_email(turn, token.email)
     if customer is None:
         return Done({"sessionsEnded": 0})
     ended = sessions_revoked(turn, customer)
     return Done({"sessionsEnded": ended}, _who(customer), customer.id)
+
+
+def _unlock_password(turn: Turn, entry: Entered, token: ActionToken) -> Done:
+    customer = customers.of_email(turn, token.email)
+    if customer is None:
+        return Done({"unlocked": False})
+    unlocked = new_passwords.unlock(turn, entry.storefront, customer)
+    return Done({"unlocked": unlocked}, _who(customer), customer.id)
+
+
+def _set_password(
+    turn: Turn, entry: Entered, token: ActionToken, password: NewPassword | None
+) -> Done | Outcome:
+    """Ask for a password, then for its hash, then set it: the token lives until that is done."""
+    if password is None:
+        return Invalid(name="password", rule="is needed for this action")
+    rule = new_passwords.fault(entry.storefront, password.length)
+    if rule is not None:
+        return Invalid(name="password", rule=rule)
+    if password.hash is None:
+        return ResetBegun()
+    was_set = new_passwords.set_by_mail(
+        turn, entry.storefront, token.email, password.hash, entry.caller
+    )
+    if was_set is None:
+        return NotFound()
+    result = {"passwordSet": True, "sessionsEnded": was_set.ended}
+    return Done(result, audited=True)
 
 
 def sessions_revoked(turn: Turn, customer: Customer) -> int:
@@ -112,18 +167,6 @@ def sessions_revoked(turn: Turn, customer: Customer) -> int:
     return ended
 
 
-def customer_of(turn: Turn, email: str) -> Customer | None:
-    """Find the customer with a canonical email.
-
-    Raises:
-        Miss: When records are not in memory.
-    """
-    owner = turn.ledger.get(Email, tokens.email_id(email))
-    if owner is None or owner.customer_id is None:
-        return None
-    return turn.ledger.get(Customer, owner.customer_id)
-
-
 def _who(customer: Customer) -> str:
     return f"customer:{customer.id}"
 
@@ -134,4 +177,5 @@ _ACTIONS: Final[dict[Action, Callable[[Turn, Entered, ActionToken], Done | Outco
     "confirm_email": _confirm_email,
     "restore_password": _restore_password,
     "revoke_sessions": _revoke_sessions,
+    "unlock_password": _unlock_password,
 }

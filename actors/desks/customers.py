@@ -17,7 +17,7 @@ from doorward.actors.messages.account import AccountView
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.refusals import Invalid
 from doorward.actors.messages.sign_in import CustomerView, Me
-from doorward.actors.records.sign_in import Customer
+from doorward.actors.records.sign_in import Customer, Email
 from doorward.actors.turns import Turn
 
 
@@ -43,6 +43,18 @@ def proven(turn: Turn, tally: Tallies, email: str) -> Customer:
     )
     turn.note("customer_created", customer=customer.id)
     return customer
+
+
+def of_email(turn: Turn, email: str) -> Customer | None:
+    """Find the customer with a canonical email.
+
+    Raises:
+        Miss: When records are not in memory.
+    """
+    owner = turn.ledger.get(Email, tokens.email_id(email))
+    if owner is None or owner.customer_id is None:
+        return None
+    return turn.ledger.get(Customer, owner.customer_id)
 
 
 def confirmed(customer: Customer) -> Customer:
@@ -106,4 +118,6 @@ def _reclaimed(turn: Turn, customer: Customer) -> Customer:
         email_verified=True,
         password=password if password is not None and password.proven else None,
         devices=(),
+        # An access token of before lives for an hour yet; it must not open what is proven now.
+        reclaimed=customer.reclaimed + 1,
     )

@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 from doorward.actors import tokens
 from doorward.actors.desks import (
-    action_tokens,
     captured_mail,
     challenges,
     live_sessions,
+    live_tokens,
+    logins,
     mails,
     order_access,
     order_index,
@@ -62,9 +63,10 @@ def erase_customer(turn: Turn, storefront: Storefront, message: EraseCustomer) -
         return NotFound()
     together(
         partial(_forget_email, turn, storefront, customer),
-        partial(action_tokens.forget_all, turn, customer.email),
+        partial(live_tokens.forget_all, turn, customer.email),
+        partial(logins.forget, turn, storefront, customer),
     )
-    live_sessions.without(turn, customer)
+    live_sessions.erase(turn, customer)
     turn.ledger.delete(AddressBook, customer.id)
     turn.ledger.delete(Customer, customer.id)
     alias = f"erased-{turn.random(_ALIAS_BYTES).hex()}@{mails.NOWHERE}"

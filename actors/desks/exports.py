@@ -8,8 +8,8 @@ from functools import partial
 from typing import Final
 
 from doorward.actors.desks import (
-    action_tokens,
     live_sessions,
+    live_tokens,
     order_index,
     order_lists,
     returns,
@@ -84,7 +84,7 @@ def _sessions(turn: Turn, customer: Customer) -> tuple[HeldSession, ...]:
 def _actions(turn: Turn, customer: Customer) -> tuple[HeldAction, ...]:
     return tuple(
         HeldAction(token.action, token.context, token.expires_at_ms)
-        for _, token in action_tokens.live_of(turn, customer.email)
+        for _, token in live_tokens.live_of(turn, customer.email)
     )
 
 

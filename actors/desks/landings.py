@@ -14,6 +14,7 @@ from doorward.actors.turns import Turn
 
 SIGN_IN: Final = "/account/link"
 ORDERS: Final = "/account/orders"
+ACTIONS: Final = "/actions/"
 
 
 def account_origin(turn: Turn, storefront: Storefront, caller: Caller | None = None) -> str | None:
@@ -35,6 +36,11 @@ def account_origin(turn: Turn, storefront: Storefront, caller: Caller | None = N
 def portal_link(slug: str) -> str:
     """Tell the path of the portal's landing page for sign-in links."""
     return f"/s/{slug}/account/link"
+
+
+def portal_actions(slug: str) -> str:
+    """Tell the path of the portal's page for action tokens, up to the token."""
+    return f"/s/{slug}/account{ACTIONS}"
 
 
 def order_page(order_number: str) -> str:

@@ -1,8 +1,13 @@
-"""Sessions of either surface: minted at every sign-in, never adopted, never extended, ended whole.
+"""Sessions of every surface: minted at every sign-in, never adopted, ended whole.
 
 A session is found by the SHA-256 of its cookie's secret and is absent or whole. On the account
 surface it has a second, different secret, the bearer, which tells that SHA-256 and is known by its
-own: so both are of one record and die with it, and neither opens anything in the other's place.
+own: so both are of one record and die with it, and neither opens anything in the other's place. No
+session of these two is ever extended.
+
+On the store surface a sign-in is a family of refresh tokens (``families``): its entry names the
+family, and whatever ends entries, whichever way, revokes it here. The family's record stays, so
+that a token that comes back is told apart, but at an erasure.
 
 Sources: OWASP ASVS 7.2.3-7.2.4 (random, new at every authentication), 7.1.2 (bounded), 7.4.1
 (ended at once); contract §2 and §3.
@@ -19,6 +24,7 @@ from doorward.actors import tokens
 from doorward.actors.messages.account import PresentedBearer
 from doorward.actors.messages.envelope import Caller
 from doorward.actors.records.sign_in import Customer, Session, SessionEntry
+from doorward.actors.records.store import Family
 from doorward.actors.turns import HOUR_MS, Turn
 from doorward.config.policy import Policy
 
@@ -60,11 +66,19 @@ def minted(
     known_by = tokens.digest(bearer) if bearer else ""
     session = Session(customer.id, now_ms, entry.expires_at_ms, surface, known_by)
     turn.ledger.put(session, digest, keep_ms=ttl_ms)
+    return Minted(with_entry(turn, customer, policy, entry), cookie, bearer)
+
+
+def with_entry(turn: Turn, customer: Customer, policy: Policy, entry: SessionEntry) -> Customer:
+    """Note a fresh sign-in; past the bound the oldest end. Returns the customer to be kept.
+
+    Raises:
+        Miss: Naming at once all families that end and are not in memory.
+    """
     live = live_entries(turn, customer)
     surplus = max(0, len(live) + 1 - policy.sessions.per_customer)
-    for oldest in live[:surplus]:
-        turn.ledger.delete(Session, oldest.digest)
-    return Minted(replace(customer, sessions=(*live[surplus:], entry)), cookie, bearer)
+    _end_all(turn, live[:surplus])
+    return replace(customer, sessions=(*live[surplus:], entry))
 
 
 def found(turn: Turn, digest: str | None, surface: Surface) -> Session | None:
@@ -114,10 +128,45 @@ def without(turn: Turn, customer: Customer, *, keep: str | None = None) -> Custo
 
 
 def without_those(turn: Turn, customer: Customer, gone: list[SessionEntry]) -> Customer:
-    """Stage the end of some of a customer's sessions; returns the customer to be kept."""
-    for entry in gone:
-        turn.ledger.delete(Session, entry.digest)
+    """Stage the end of some of a customer's sessions; returns the customer to be kept.
+
+    Raises:
+        Miss: Naming at once all families among them that are not in memory.
+    """
+    _end_all(turn, gone)
     return replace(customer, sessions=tuple(e for e in customer.sessions if e not in gone))
+
+
+def erase(turn: Turn, customer: Customer) -> None:
+    """Stage the end of all of a customer's sessions, and of what would be kept of them."""
+    for entry in customer.sessions:
+        turn.ledger.delete(Family if entry.surface == "store" else Session, entry.digest)
+
+
+def revoke(turn: Turn, family_id: str) -> None:
+    """Stage the revocation of a family, if there is one; its customer's entry is not looked at.
+
+    Raises:
+        Miss: When its record is not in memory.
+    """
+    family = turn.ledger.get(Family, family_id)
+    if family is not None and not family.revoked:
+        put_family(turn, family_id, replace(family, revoked=True))
+
+
+def put_family(turn: Turn, family_id: str, family: Family) -> None:
+    """Stage a family; it is kept until its own end, dead or alive."""
+    turn.ledger.put(family, family_id, keep_ms=max(1, family.expires_at_ms - turn.now_ms))
+
+
+def _end_all(turn: Turn, entries: list[SessionEntry]) -> None:
+    families = [entry.digest for entry in entries if entry.surface == "store"]
+    turn.ledger.need(*((Family, family_id) for family_id in families))
+    for family_id in families:
+        revoke(turn, family_id)
+    for entry in entries:
+        if entry.surface != "store":
+            turn.ledger.delete(Session, entry.digest)
 
 
 def seen(turn: Turn, customer: Customer, digest: str) -> Customer:

@@ -1,6 +1,6 @@
 """The people who sign in at a storefront, as their merchant finds, reads and signs them out."""
 
-from doorward.actors.desks import actions, live_sessions, order_index, order_lists
+from doorward.actors.desks import actions, customers, live_sessions, order_index, order_lists
 from doorward.actors.desks.merchant_keys import keyed
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.merchant_customers import (
@@ -21,7 +21,7 @@ from doorward.actors.turns import Turn
 @keyed("customers:read")
 def find_customer(turn: Turn, _storefront: Storefront, message: FindCustomer) -> Outcome:
     """Find the customer with an email; none is an empty list."""
-    customer = actions.customer_of(turn, message.email)
+    customer = customers.of_email(turn, message.email)
     return CustomersFound(items=(detail(turn, customer),) if customer is not None else ())
 
 

@@ -71,7 +71,7 @@ def read_order_status(turn: Turn, message: ReadOrderStatus) -> Outcome:
         return entry
     order = _opened(turn, message.token_digest)
     if order is None:
-        return missed(turn, entry)
+        return missed(turn, entry.storefront, entry.caller)
     front = front_of(turn, entry.storefront)
     return OrderStatus(front=front, order=order, fully_returned=order.fully_returned)
 

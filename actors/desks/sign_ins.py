@@ -4,16 +4,14 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from doorward.actors import tokens
-from doorward.actors.desks import challenges, customers, live_sessions, tallies
+from doorward.actors.desks import challenges, customers, devices, live_sessions, tallies
 from doorward.actors.desks.live_sessions import Surface
 from doorward.actors.desks.tallies import Tallies
 from doorward.actors.messages.envelope import Caller
-from doorward.actors.records.sign_in import Customer, Device
+from doorward.actors.records.sign_in import Customer
 from doorward.actors.records.storefronts import Storefront
 from doorward.actors.turns import Turn, policy_of
 from doorward.actors.windows import Standing
-from doorward.config.policy import Policy
 
 
 class Proof(NamedTuple):
@@ -48,7 +46,7 @@ def let_in(
     customer, cookie, bearer = live_sessions.minted(
         turn, customer, policy, caller=caller, surface=surface
     )
-    customer, device_secret = _with_device(turn, customer, device, policy)
+    customer, device_secret = devices.kept_or_minted(turn, customer, device, policy)
     turn.ledger.put(customer, customer.id)
     # Whichever of the two answered, code or link: the other's way in is gone with it.
     challenges.forget_link(turn, storefront, proof.tally.email.challenge)
@@ -56,17 +54,3 @@ def let_in(
     tallies.write(turn, proof.tally.with_email(email))
     turn.note("signed_in", customer=customer.id, request_id=caller.request_id)
     return LetIn(customer, cookie, bearer, device_secret)
-
-
-def _with_device(
-    turn: Turn, customer: Customer, presented: str | None, policy: Policy
-) -> tuple[Customer, str | None]:
-    """Keep a good device cookie, or mint one; past the bound the oldest are forgotten."""
-    live = [known for known in customer.devices if turn.now_ms < known.expires_at_ms]
-    if any(known.digest == presented for known in live):
-        return customer, None
-    secret = tokens.secret(turn.random)
-    expires_at_ms = turn.now_ms + policy.devices.ttl * 1000
-    kept = live[max(0, len(live) + 1 - policy.devices.per_customer) :]
-    devices = (*kept, Device(tokens.digest(secret), expires_at_ms))
-    return replace(customer, devices=devices), secret

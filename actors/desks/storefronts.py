@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from doorward.actors.desks import keys, order_access
+from doorward.actors.desks import allowed_origins, keys, order_access
 from doorward.actors.desks.merchant_keys import keyed
 from doorward.actors.desks.origins import configured_origin
 from doorward.actors.desks.text_rules import is_block, is_line, is_url
@@ -61,6 +61,8 @@ def put_storefront(turn: Turn, message: PutStorefront) -> Outcome:
     except ConfigurationError as error:
         return Invalid(name=f"policy.{error.name}", rule=error.rule)
     changed = _changed(turn, known, document, msgspec.json.encode(policy, order="sorted"))
+    before = known.allowed_origins if known else ()
+    allowed_origins.keep(turn, before, changed.allowed_origins)
     turn.ledger.put(changed)
     turn.ledger.listed = True
     turn.note("storefront_created" if known is None else "storefront_changed")
@@ -101,6 +103,7 @@ def delete_storefront(turn: Turn, _message: DeleteStorefront) -> Outcome:
     if known is None:
         return NotFound()
     if not known.erasing:
+        allowed_origins.keep(turn, known.allowed_origins, ())
         turn.ledger.put(msgspec.structs.replace(known, erasing=True, published=False))
         keys.forget_owners(turn)
         turn.ledger.delisted = True

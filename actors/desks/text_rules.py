@@ -40,9 +40,9 @@ def is_phone(text: str) -> bool:
     return _PHONE.fullmatch(text) is not None
 
 
-def is_url(text: str, *schemes: str) -> bool:
+def is_url(text: str, *schemes: str, longest: int = URL_LENGTH) -> bool:
     """Tell whether this is an address in the web, as it may stand in a link."""
-    if len(text) > URL_LENGTH or _VISIBLE.fullmatch(text) is None:
+    if len(text) > longest or _VISIBLE.fullmatch(text) is None:
         return False
     try:
         parts = urlsplit(text)

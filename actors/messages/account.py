@@ -179,11 +179,26 @@ class PreviewAction(Request, frozen=True, kw_only=True):
     caller: Caller
 
 
+class NewPassword(msgspec.Struct, frozen=True, gc=False):
+    """A password to be set: its length in code points and, once that is long enough, its hash."""
+
+    length: int
+    hash: str | None = None
+
+    def __repr__(self) -> str:
+        return f"NewPassword(length={self.length}, …)"
+
+
 class TakeAction(Request, frozen=True, kw_only=True):
-    """Do what an action token does, once."""
+    """Do what an action token does, once.
+
+    A token that sets a password is asked twice: with the ``password``'s length it answers
+    ``ResetBegun``, then with the hash it is done. All others take no notice of a password.
+    """
 
     token_digest: str
     caller: Caller
+    password: NewPassword | None = None
 
 
 class ReadOrderStatus(Request, frozen=True, kw_only=True):
@@ -312,7 +327,8 @@ class ActionPreview(Outcome, frozen=True, kw_only=True):
     """What a token would do; ``context`` is JSON.
 
     For people: ``order_number`` is of the order it is about, if it is about one, and ``lines`` are
-    what of it would come back or stay, by name and quantity.
+    what of it would come back or stay, by name and quantity; ``password_minimum`` is how many code
+    points a password needs, where one is asked for.
     """
 
     front: Front
@@ -321,6 +337,7 @@ class ActionPreview(Outcome, frozen=True, kw_only=True):
     expires_at_ms: int
     order_number: str | None = None
     lines: tuple[tuple[str, int], ...] = ()
+    password_minimum: int | None = None
 
 
 class ActionTaken(Outcome, frozen=True, kw_only=True):

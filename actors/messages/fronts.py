@@ -66,6 +66,7 @@ from doorward.actors.messages.sign_in import (
     VerifyCode,
     VerifyLink,
 )
+from doorward.actors.messages.store import ResetBegun
 
 _AskedOfAccount = (
     RequestSignIn
@@ -108,6 +109,7 @@ _AnsweredByAccount = (
     | InvalidTransition
     | Deleted
     | NotFound
+    | ResetBegun
 )
 Asked = (
     RequestCode

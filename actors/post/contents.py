@@ -133,4 +133,25 @@ class ActionLink(Linked, frozen=True, kw_only=True, tag="action", gc=False):
         return [("action", self.action), *super().__rich_repr__()]
 
 
-Content = SignIn | OrderNews | ReturnNews | StatusLink | ActionLink
+class AccountNews(Linked, frozen=True, kw_only=True, tag="account", gc=False):
+    """What happened to somebody's account, or is asked of them.
+
+    Attributes:
+        news: What it is (``AccountLetter``).
+        until_ms: Until when the link works (store time).
+        at_ms: When it happened (store time).
+        device: What signed in, in a few words of its browser's; ``rendering`` neutralises it.
+        area: The prefix of the address it signed in from; empty when unknown.
+    """
+
+    news: Literal["confirm_email", "new_device", "password_changed", "locked", "set_password"]
+    until_ms: int
+    at_ms: int
+    device: str = ""
+    area: str = ""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("news", self.news), *super().__rich_repr__()]
+
+
+Content = SignIn | OrderNews | ReturnNews | StatusLink | ActionLink | AccountNews

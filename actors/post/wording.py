@@ -1,18 +1,19 @@
-"""The words of mails that lead to a page: news of orders and returns, status links, actions.
+"""The words of mails that lead to a page: news of orders, returns and accounts, links, actions.
 
 All of them look alike: what it is about in a few lines, what that means, a link. Every word comes
 from the catalogue; what merchants and buyers chose themselves is neutralised here (``names``).
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from doorward.actors.locales import Catalogue
-from doorward.actors.post.contents import ActionLink, OrderNews, ReturnNews, StatusLink
+from doorward.actors.post.contents import AccountNews, ActionLink, OrderNews, ReturnNews, StatusLink
 from doorward.actors.post.names import shown_lines, shown_name
 
-Leading = OrderNews | ReturnNews | StatusLink | ActionLink
+Leading = OrderNews | ReturnNews | StatusLink | ActionLink | AccountNews
 Words = dict[str, object]
 _Rows = list[tuple[str, str]]
+_EVENTS: Final = frozenset({"new_device", "password_changed", "locked"})
 
 
 class Said(NamedTuple):
@@ -25,7 +26,12 @@ class Said(NamedTuple):
 
 def subject_of(content: Leading, said: Said) -> str:
     """Write the subject."""
-    words, number = said.words, _number(content, said)
+    words = said.words
+    if isinstance(content, AccountNews):
+        return words.say(f"mails.account.{content.news}.subject", name=said.name)
+    if isinstance(content, ActionLink):
+        return _action_subject(content, said)
+    number = _number(content, said)
     match content:
         case OrderNews(news="status", status=status):
             shown = words[f"orders.status.{status}"]
@@ -35,12 +41,15 @@ def subject_of(content: Leading, said: Said) -> str:
         case ReturnNews(news=news):
             shown = words[f"returns.status.{news}"]
             return words.say("mails.return.subject", number=number, status=shown)
-        case StatusLink():
-            return words.say("mails.status.subject", number=number, name=said.name)
+    return words.say("mails.status.subject", number=number, name=said.name)
+
+
+def _action_subject(content: ActionLink, said: Said) -> str:
+    words = said.words
     title = words[f"actions.title.{content.action}"]
     if content.number is None:
         return words.say("mails.action.subject", name=said.name, title=title)
-    return words.say("mails.action.order_subject", number=number, title=title)
+    return words.say("mails.action.order_subject", number=_number(content, said), title=title)
 
 
 def words_of(content: Leading, said: Said) -> Words:
@@ -56,6 +65,8 @@ def _particular(content: Leading, said: Said) -> Words:
             return _return(content, said)
         case StatusLink():
             return _status(content, said)
+        case AccountNews():
+            return _account(content, said)
     return _action(content, said)
 
 
@@ -141,6 +152,37 @@ def _action(content: ActionLink, said: Said) -> Words:
     }
 
 
+def _account(content: AccountNews, said: Said) -> Words:
+    words, name, sort = said.words, said.name, f"mails.account.{content.news}"
+    text = words.say(f"{sort}.text", name=name)
+    until = words.say("mails.action.until", moment=words.moment(content.until_ms))
+    return {
+        "heading": words[f"{sort}.heading"],
+        "preview": text,
+        "rows": _happened(content, said),
+        "text": f"{text} {until}",
+        "link_button": words[f"{sort}.button"],
+        "link_text": words.say("mails.account.link_text", button=words[f"{sort}.button"]),
+        "guard": words[f"{sort}.guard"],
+        "why": words.say(f"{sort}.why", name=name),
+    }
+
+
+def _happened(content: AccountNews, said: Said) -> _Rows:
+    if content.news not in _EVENTS:
+        return []
+    words = said.words
+    rows = [(words["mails.account.when_label"], words.moment(content.at_ms))]
+    if content.news != "new_device":
+        return rows
+    if content.device:
+        # Derived from a header of whoever signed in.
+        rows.append((words["mails.account.device_label"], shown_name(content.device, said.slug)))
+    if content.area:
+        rows.append((words["mails.account.area_label"], content.area))
+    return rows
+
+
 def _to_the_order(words: Catalogue) -> Words:
     return {
         "link_button": words["mails.order.button"],
@@ -148,6 +190,6 @@ def _to_the_order(words: Catalogue) -> Words:
     }
 
 
-def _number(content: Leading, said: Said) -> str:
+def _number(content: OrderNews | ReturnNews | StatusLink | ActionLink, said: Said) -> str:
     # Chosen by whoever writes orders, so it is hostile text as a name is.
     return shown_name(content.number or "", said.slug)

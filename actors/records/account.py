@@ -11,7 +11,13 @@ ReturnStatus = Literal[
     "REQUESTED", "APPROVED", "IN_TRANSIT", "RECEIVED", "COMPLETED", "REJECTED", "CANCELLED"
 ]
 Action = Literal[
-    "start_return", "cancel_return", "confirm_email", "restore_password", "revoke_sessions"
+    "start_return",
+    "cancel_return",
+    "confirm_email",
+    "restore_password",
+    "revoke_sessions",
+    "unlock_password",
+    "set_password",
 ]
 
 

@@ -24,6 +24,7 @@ from doorward.actors.records.mail import MailJob, MailPage, MailPages, SellerMai
 from doorward.actors.records.orders import AccessToken, Knocks, Misses, Order, Thread
 from doorward.actors.records.record import Record
 from doorward.actors.records.sign_in import Address, Customer, Email, Link, Session, Traffic
+from doorward.actors.records.store import Family, OriginUsers, PasswordAddress, Tries
 from doorward.actors.records.storefronts import KeyOwner, Keys, KeyTraffic, Storefront
 
 KINDS: Final[dict[str, type[Record]]] = {
@@ -57,6 +58,10 @@ KINDS: Final[dict[str, type[Record]]] = {
         Erasure,
         AuditHead,
         AuditPage,
+        Tries,
+        Family,
+        PasswordAddress,
+        OriginUsers,
     )
 }
 

@@ -4,7 +4,7 @@ A job is an envelope, the same for every mail, around a *letter*: what is partic
 sort of mail is a new letter, and everything between the desk and the mailbox stays as it is.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 
@@ -93,7 +93,34 @@ class ActionLetter(msgspec.Struct, frozen=True, array_like=True, tag="action", g
     key_id: str
 
 
-Letter = SignInLetter | OrderLetter | ReturnLetter | StatusLetter | ActionLetter
+AccountNews = Literal["confirm_email", "new_device", "password_changed", "locked", "set_password"]
+_NO_HURRY: Final[frozenset[AccountNews]] = frozenset({"new_device", "password_changed"})
+
+
+class AccountLetter(msgspec.Struct, frozen=True, array_like=True, tag="account", gc=False):
+    """What happened to somebody's account, or is asked of them, with a link that acts on it.
+
+    The link is ``page`` (a path, up to the token) and a token derived from ``token_id`` when the
+    mail goes; it works until ``until_ms``. ``device`` and ``area`` (an address's prefix) tell who
+    signed in at ``at_ms``, where that is the news.
+    """
+
+    news: AccountNews
+    page: str
+    token_id: bytes
+    key_id: str
+    until_ms: int
+    at_ms: int
+    device: str = ""
+    area: str = ""
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for it, or nobody may tell by its sending whether it is blank."""
+        return self.news not in _NO_HURRY
+
+
+Letter = SignInLetter | OrderLetter | ReturnLetter | StatusLetter | ActionLetter | AccountLetter
 
 
 class MailJob(msgspec.Struct, frozen=True, array_like=True, gc=False):

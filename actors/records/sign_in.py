@@ -70,8 +70,8 @@ class Link(Record, frozen=True, array_like=True):
 class SessionEntry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A customer's own note of a session, so that all can be shown and ended.
 
-    ``digest`` finds the session. ``address`` is a prefix of where it began, never whole;
-    ``seen_at_ms`` moves once an hour at most.
+    ``digest`` finds the session; on the store surface it is the id of a family. ``address`` is a
+    prefix of where it began, never whole; ``seen_at_ms`` moves once an hour at most.
     """
 
     digest: str
@@ -100,7 +100,10 @@ class Password(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Customer(Record, frozen=True, array_like=True):
-    """One person at one storefront; ``locale`` is the language they last signed in with."""
+    """One person at one storefront; ``locale`` is the language they last signed in with.
+
+    ``reclaimed`` is how often whoever proved the mailbox took the customer from whoever had not.
+    """
 
     kind: ClassVar[str] = "customer"
 
@@ -114,6 +117,8 @@ class Customer(Record, frozen=True, array_like=True):
     devices: tuple[Device, ...] = ()
     password: Password | None = None
     locale: str = ""
+    image_url: str | None = None
+    reclaimed: int = 0
 
 
 class Session(Record, frozen=True, array_like=True):

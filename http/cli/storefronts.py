@@ -13,7 +13,12 @@ from doorward.http.cli.output import flat, print_fields, print_json, print_rows
 from doorward.http.cli.server_options import SLUG, talks_to_server
 
 _MADE_BY_THE_SERVER: Final = frozenset({"slug", "createdAt", "updatedAt"})
-_OPTIONS: Final = {"displayName": "--name", "origin": "--origin", "branding.accent": "--accent"}
+_OPTIONS: Final = {
+    "displayName": "--name",
+    "origin": "--origin",
+    "branding.accent": "--accent",
+    "allowedOrigins": "--allow-origin",
+}
 _PAGE: Final = 100
 _NOT_FOUND: Final = 404
 
@@ -46,6 +51,18 @@ def storefront() -> None:
     help="Whether shoppers can sign in. [default: unpublished]",
 )
 @click.option("--origin", metavar="ORIGIN", help="Where shoppers reach it; mails link there.")
+@click.option(
+    "--headless",
+    is_flag=True,
+    help="Let a frontend of its own sign shoppers in by password, with a publishable key.",
+)
+@click.option(
+    "--allow-origin",
+    "allowed",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Where pages of such a frontend come from; may be repeated.",
+)
 @click.option("--accent", metavar="COLOUR", help="Colour of its mails, such as #2f6f4f.")
 @click.option(
     "--sandbox",
@@ -70,6 +87,8 @@ def add(  # noqa: PLR0913 - one argument per option
     name: str,
     published: bool,
     origin: str | None,
+    headless: bool,
+    allowed: tuple[str, ...],
     accent: str | None,
     sandbox: bool,
     policies: tuple[str, ...],
@@ -83,6 +102,8 @@ def add(  # noqa: PLR0913 - one argument per option
         "displayName": name,
         "published": published,
         "origin": origin,
+        "headless": headless,
+        "allowedOrigins": list(allowed),
         "branding": {"accent": accent},
         "policy": _policy(policies),
         "sandbox": sandbox,

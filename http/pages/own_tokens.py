@@ -4,9 +4,11 @@ The token in the address is the credential, as on an order's page (``order``): i
 looking spends nothing, and one that opens nothing is one and the same page whatever the reason.
 """
 
+from functools import partial
 from typing import Final
 
 import orjson
+from aiohttp import web
 
 from doorward.actors.locales import Catalogue
 from doorward.actors.messages.account import (
@@ -19,12 +21,15 @@ from doorward.actors.messages.account import (
     TakeAction,
 )
 from doorward.actors.messages.envelope import Outcome
-from doorward.actors.messages.refusals import InvalidTransition, NotFound
+from doorward.actors.messages.refusals import Invalid, InvalidTransition, NotFound
+from doorward.http import password_actions, passwords
+from doorward.http.hashing import HASHING
 from doorward.http.pages import forms, order_views, own_views
 from doorward.http.pages.order import caller_of
 from doorward.http.pages.visits import Fault, Page, Visit, unexpected
 from doorward.http.surfaces.account_tokens import ACTION_TOKEN, STATUS_TOKEN, token_digest
 
+_ACTIONS: Final = "/actions"
 _ABOUT_RETURNS: Final = frozenset({"start_return", "cancel_return"})
 
 
@@ -49,16 +54,23 @@ async def preview(visit: Visit) -> Page:
 
 async def act(visit: Visit) -> Page:
     """Do what a token does. The answer is a page: the address opens nothing any more."""
-    await forms.read_nothing(visit.call.request)
-    digest = token_digest(visit.call.request.match_info["token"], ACTION_TOKEN)
-    outcome = await visit.ask(TakeAction(token_digest=digest, caller=caller_of(visit)))
+    request = visit.call.request
+    password = await _password_in(request)
+    digest = token_digest(request.match_info["token"], ACTION_TOKEN)
+    message = TakeAction(token_digest=digest, caller=caller_of(visit))
+    outcome = await password_actions.taken(
+        visit.ask, partial(request.app[HASHING].hash, visit.slug), message, password
+    )
     if isinstance(outcome, NotReturnable | InvalidTransition):
         return await _preview(visit, refused=True)
+    if isinstance(outcome, Invalid):
+        return await _preview(visit, password=password or "")
     if not isinstance(outcome, ActionTaken):
         raise _no_page_for(outcome)
     words, action = visit.words, outcome.action
     number = orjson.loads(outcome.result).get("orderNumber")
-    is_order = action in _ABOUT_RETURNS and isinstance(number, str)
+    # Only an account on a host of the storefront's own has pages about orders.
+    is_order = action in _ABOUT_RETURNS and isinstance(number, str) and visit.host is not None
     values = {
         "title": words[f"account.action.done.{action}"],
         "text": words[f"account.action.done_text.{action}"],
@@ -68,24 +80,53 @@ async def act(visit: Visit) -> Page:
     return Page("own_acted.html", values)
 
 
-async def _preview(visit: Visit, *, refused: bool = False) -> Page:
-    digest = token_digest(visit.call.request.match_info["token"], ACTION_TOKEN)
+async def _preview(visit: Visit, *, refused: bool = False, password: str | None = None) -> Page:
+    """Show the page; again, where something stands in the way or a ``password`` is no good."""
+    token = visit.call.request.match_info["token"]
+    digest = token_digest(token, ACTION_TOKEN)
     outcome = await visit.ask(PreviewAction(token_digest=digest, caller=visit.call.caller()))
     if not isinstance(outcome, ActionPreview):
         raise _no_page_for(outcome)
     words = visit.words
-    title = words[f"actions.title.{outcome.action}"]
+    title, problem = words[f"actions.title.{outcome.action}"], None
+    least = outcome.password_minimum
+    if password is not None and least is not None:
+        problem = _problem(password, least, words)
     values = {
-        "title": words.say("pages.error_title", title=title) if refused else title,
+        "title": words.say("pages.error_title", title=title) if refused or problem else title,
         "heading": title,
         "text": words[f"account.action.text.{outcome.action}"],
         "button": words[f"account.action.button.{outcome.action}"],
-        "problem": words["account.action.not_now"] if refused else None,
+        "notice": words["account.action.not_now"] if refused else None,
         "facts": _facts(outcome, words),
         "until": order_views.moment(outcome.expires_at_ms, words),
-        "path": f"/actions/{visit.call.request.match_info['token']}",
+        "path": f"{_ACTIONS if visit.host else visit.home + _ACTIONS}/{token}",
+        "hint": words.say("account.password.hint", count=least) if least else None,
+        "problem": problem,
     }
-    return Page("own_action.html", values, 409 if refused else 200)
+    status = 409 if refused else 400 if problem else 200
+    return Page("own_action.html", values, status)
+
+
+async def _password_in(request: web.Request) -> str | None:
+    """Read the password in a form; one that is nothing but its button has none."""
+    if request.content_type != forms.URL_ENCODED:
+        await forms.read_nothing(request)
+        return None
+    return (await forms.read(request)).get("password")
+
+
+def _problem(password: str, least: int, words: Catalogue) -> str:
+    """Say why a password was refused."""
+    password = passwords.normalised(password)
+    if not password:
+        return words["account.password.needed"]
+    if len(password) < least:
+        return words.say("account.password.too_short", count=least)
+    if len(password) > passwords.LENGTH_MAX:
+        return words.say("account.password.too_long", count=passwords.LENGTH_MAX)
+    common = password.casefold() in passwords.COMMON
+    return words["account.password.common" if common else "account.password.unusable"]
 
 
 def _facts(outcome: ActionPreview, words: Catalogue) -> list[tuple[str, str]]:

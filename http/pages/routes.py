@@ -11,7 +11,7 @@ from doorward.http.calls import Call
 from doorward.http.edge import request_ids
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.refusals import EdgeError
-from doorward.http.pages import account, assets, faults, order, proofs, sign_in
+from doorward.http.pages import account, assets, faults, order, own_tokens, proofs, sign_in
 from doorward.http.pages.hosts import own_host
 from doorward.http.pages.own_pages import OWN_PAGES
 from doorward.http.pages.visits import Fault, Handler, NotHere, Page, Visit
@@ -30,6 +30,7 @@ PAGES: Final[Mapping[str, Mapping[str, Handler]]] = {
     f"{_ACCOUNT}/sign-in/code": {"GET": sign_in.start_over, "POST": sign_in.enter_code},
     f"{_ACCOUNT}/sign-out": {"GET": account.front_door, "POST": account.sign_out},
     f"{_ACCOUNT}/link": {"GET": sign_in.show_link, "POST": sign_in.use_link},
+    f"{_ACCOUNT}/actions/{{token}}": {"GET": own_tokens.preview, "POST": own_tokens.act},
     _ORDER: {"GET": order.show},
     f"{_ORDER}/messages": {"GET": order.show_again, "POST": order.write},
     f"{_ORDER}/paid": {"GET": order.show_again, "POST": order.claim},

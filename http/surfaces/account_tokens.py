@@ -5,6 +5,7 @@ No sign-in: the token is the credential. One that opens nothing is answered with
 """
 
 import re
+from functools import partial
 from typing import Final
 
 import orjson
@@ -18,16 +19,17 @@ from doorward.actors.messages.account import (
     ReadOrderStatus,
     TakeAction,
 )
-from doorward.http import timestamps
+from doorward.http import password_actions, timestamps
 from doorward.http.beats import on_the_beat
 from doorward.http.calls import Call
+from doorward.http.hashing import HASHING
 from doorward.http.replies import Failure, Reply
 from doorward.http.surface import Handler
 from doorward.http.surfaces.account import (
     NO_TOKEN,
     PREFIX,
     Addressed,
-    Nothing,
+    Hinting,
     acting,
     addressed,
 )
@@ -35,8 +37,15 @@ from doorward.http.surfaces.account_views import public_order
 
 STATUS: Final = "/api/v1/public/orders/token"
 ACTIONS: Final = f"{PREFIX}/actions"
-ACTION_TOKEN: Final = re.compile(r"a[a-z0-9]{25}", re.ASCII)
+ACTION_TOKEN: Final = re.compile(r"[ap][a-z0-9]{25}", re.ASCII)
+"""Contract §3; ``p`` sets a password (contract §7)."""
 STATUS_TOKEN: Final = re.compile(r"o[a-z0-9]{25}", re.ASCII)
+
+
+class Taking(Hinting):
+    """Body of an action; what sets a password needs one."""
+
+    password: str | None = None
 
 
 @on_the_beat(404)
@@ -58,9 +67,14 @@ async def preview_action(call: Call, storefront: Addressed) -> Reply | Failure:
 async def take_action(call: Call, storefront: Addressed) -> Reply | Failure:
     """Do what a token does, once."""
     caller = acting(call)
-    storefront.agree(await call.body(Nothing))
+    body = await call.body(Taking)
+    storefront.agree(body)
     digest = token_digest(call.request.match_info["token"], ACTION_TOKEN)
-    outcome = await storefront.ask(TakeAction(token_digest=digest, caller=caller))
+    message = TakeAction(token_digest=digest, caller=caller)
+    gate = call.request.app[HASHING].hash
+    outcome = await password_actions.taken(
+        storefront.ask, partial(gate, storefront.slug), message, body.password
+    )
     if isinstance(outcome, ActionTaken):
         result = orjson.Fragment(outcome.result)
         return Reply(200, {"action": outcome.action, "result": result})

@@ -5,7 +5,7 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from doorward.actors.desks import action_tokens
+from doorward.actors.desks import live_tokens
 from doorward.actors.messages.account import (
     ActionPreview,
     ActionTaken,
@@ -354,7 +354,7 @@ async def test_a_mail_that_could_lead_nowhere_mints_nothing(world: World) -> Non
 async def test_one_token_too_many_ends_the_oldest_of_its_email(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(action_tokens, "PER_EMAIL", 3)
+    monkeypatch.setattr(live_tokens, "PER_EMAIL", 3)
     other = await minted(world, email=OTHER)
     tokens = [await minted(world) for _ in range(5)]
 

@@ -51,6 +51,13 @@ from doorward.actors.records.sign_in import (
     SessionEntry,
     Traffic,
 )
+from doorward.actors.records.store import (
+    Family,
+    OriginUsers,
+    PasswordAddress,
+    Reservation,
+    Tries,
+)
 from doorward.actors.records.storefronts import (
     BankAccount,
     Branding,
@@ -111,6 +118,10 @@ EXAMPLES: list[Record] = [
         locale="id",
     ),
     Session("c", 1, 2, "account", "b"),
+    Tries(WINDOW, (Reservation("e1", 2, 3),), 4, 5, disabled=True),
+    Family("c", "j", 1, 2, 3, 4, "p", 5, revoked=True),
+    PasswordAddress(WINDOW, WINDOW),
+    OriginUsers(("alpha", "bravo")),
     AddressBook((BookAddress("a", PostalAddress("Ann", "1 Road", "Bandung", "ID"), "Home"),)),
     Returns((Return("o-1", "REQUESTED", (ReturnItem("1", 2),), 3, 4, "why", "note"),)),
     StatusToken("o", 1),

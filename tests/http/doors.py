@@ -20,6 +20,7 @@ from doorward.http.app import make_app
 from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
 from doorward.http.edge.uploads import Allowance
+from doorward.http.hashing import HashingGate
 from doorward.http.proofs import Proofs
 from tests.actors.store_client import client_of
 from tests.http.knocking import Client, bearer, client_from
@@ -41,6 +42,7 @@ class Setup:
     mailbox_limit: int = 1_024
     lease_seconds: float = 3.0
     upload: Allowance | None = None
+    gate: HashingGate | None = None
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,15 @@ async def opened(store: StoreServer, folder: Path, setup: Setup) -> AsyncIterato
             )
         )
         addresses = ClientAddress(setup.trusted_proxies)
+        gate = setup.gate or HashingGate()
         proofs = Proofs(blobs, folder / "incoming", allowance=setup.upload)
         app = make_app(
             system,
             operator_key=OPERATOR_KEY,
+            keyring=Keyring((MASTER_KEY,)),
             addresses=addresses,
             proofs=proofs,
+            gate=gate,
             mailbox=mailbox,
             hosted_domain=setup.hosted_domain,
         )
@@ -119,4 +124,5 @@ async def opened(store: StoreServer, folder: Path, setup: Setup) -> AsyncIterato
                 yield Door(client, system, app, redis, mailbox, folder, events, troubles)
         finally:
             await runner.cleanup()
+            await gate.close()
             await system.close()

@@ -49,6 +49,19 @@
     });
   }
 
+  // A new password can be looked at while it is typed; it is sent, and remembered, as a password.
+  for (const button of all("button[data-reveals]")) {
+    const field = document.getElementById(button.dataset.reveals);
+    const said = button.textContent;
+    const show = (shown) => {
+      field.type = shown ? "text" : "password";
+      button.textContent = shown ? button.dataset.hide : said;
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => show(field.type === "password"));
+    field.form.addEventListener("submit", () => show(false));
+  }
+
   // Another code: a pause that is seen counting and said once when it is over.
   for (const button of all("button[data-wait]")) {
     const said = button.textContent;

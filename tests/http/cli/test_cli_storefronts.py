@@ -84,7 +84,8 @@ def test_a_storefront_lives_from_add_to_remove(cli_server: RunningServer, slug: 
 def test_add_sets_all_that_its_options_say(ask: Run, api: OperatorApi, slug: str) -> None:
     added = ask(
         *("storefront", "add", slug, "--name", "Kopi", "--published", "--sandbox"),
-        *("--origin", "https://kopi.example", "--accent", "#8a4b2a"),
+        *("--origin", "https://kopi.example", "--accent", "#8a4b2a", "--headless"),
+        *("--allow-origin", "https://a.kopi.example", "--allow-origin", "https://b.kopi.example"),
         *("--policy", "codes.perEmailPerMinute=5", "--policy", "signIn.open=true"),
     )
 
@@ -96,6 +97,8 @@ def test_add_sets_all_that_its_options_say(ask: Run, api: OperatorApi, slug: str
     assert (known["published"], known["sandbox"]) == (True, True)
     assert known["origin"] == "https://kopi.example"
     assert known["branding"]["accent"] == "#8a4b2a"
+    assert known["headless"]
+    assert known["allowedOrigins"] == ["https://a.kopi.example", "https://b.kopi.example"]
     assert known["policy"] == {"codes": {"perEmailPerMinute": 5}, "signIn": {"open": True}}
 
 

@@ -1,0 +1,276 @@
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
+
+import pytest
+import pytest_asyncio
+from argon2 import PasswordHasher, Type, extract_parameters
+
+from doorward.actors.errors import Overloaded, Unavailable
+from doorward.http.hashing import LANES, MEMORY_KIB, PASSES, HashingGate
+
+SLUG = "alpha"
+PASSWORD = "correct horse battery staple"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+class Slow(PasswordHasher):
+    """Hashes when it is told to, and says what it was asked, in that order."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.go = threading.Event()
+        self.go.set()
+        self.asked: list[str] = []
+        self.priorities: set[int] = set()
+        self.at_once = 0
+        self.most_at_once = 0
+        self._lock = threading.Lock()
+
+    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+        with self._lock:
+            self.asked.append(str(password))
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.go.wait(10)
+        with self._lock:
+            self.at_once -= 1
+        self.priorities.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return super().hash(password, salt=salt)
+
+
+@pytest_asyncio.fixture
+async def gate() -> AsyncIterator[HashingGate]:
+    gate = HashingGate(threads=1)
+    yield gate
+    await gate.close()
+
+
+def held(**options: int) -> tuple[HashingGate, Slow]:
+    slow = Slow()
+    gate = HashingGate(hasher=slow, **options)
+    slow.asked.clear()
+    slow.go.clear()
+    return gate, slow
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
+
+
+async def test_a_hash_has_the_contracts_parameters(gate: HashingGate) -> None:
+    made = extract_parameters(await gate.hash(SLUG, PASSWORD))
+
+    assert made.type is Type.ID
+    assert (made.memory_cost, made.time_cost, made.parallelism) == (19_456, 2, 1)
+    assert (MEMORY_KIB, PASSES, LANES) == (19_456, 2, 1)
+
+
+async def test_only_the_right_password_matches(gate: HashingGate) -> None:
+    made = await gate.hash(SLUG, PASSWORD)
+
+    tried = [PASSWORD, PASSWORD.upper(), f"{PASSWORD} ", ""]
+    found = [await gate.verify(SLUG, made, password) for password in tried]
+
+    assert found == [(True, None), (False, None), (False, None), (False, None)]
+
+
+async def test_two_hashes_of_one_password_differ(gate: HashingGate) -> None:
+    assert await gate.hash(SLUG, PASSWORD) != await gate.hash(SLUG, PASSWORD)
+
+
+async def test_without_a_hash_nothing_matches(gate: HashingGate) -> None:
+    assert await gate.verify(SLUG, None, PASSWORD) == (False, None)
+
+
+class Watched(PasswordHasher):
+    """Notes with what parameters it compared."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.compared: list[str] = []
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's
+        self.compared.append(str(hash).rpartition("$")[0].rpartition("$")[0])
+        return super().verify(hash, password)
+
+
+@pytest.mark.parametrize("stored", [None, "", "nonsense", "wrong"])
+async def test_whatever_is_stored_a_wrong_password_costs_one_comparison(stored: str | None) -> None:
+    watched = Watched()
+    gate = HashingGate(threads=1, hasher=watched)
+    kept = await gate.hash(SLUG, PASSWORD) if stored == "wrong" else stored
+
+    await gate.verify(SLUG, kept, "something else")
+
+    assert [each for each in watched.compared if each] == ["$argon2id$v=19$m=8,t=1,p=1"]
+    await gate.close()
+
+
+@pytest.mark.parametrize("stored", ["", "plain", "$argon2id$v=19$m=1", "$2b$12$" + "x" * 53])
+async def test_a_hash_that_cannot_be_read_matches_nothing(gate: HashingGate, stored: str) -> None:
+    assert await gate.verify(SLUG, stored, stored) == (False, None)
+
+
+async def test_a_lesser_hash_is_made_anew_once_it_matched(gate: HashingGate) -> None:
+    lesser = CHEAP.hash(PASSWORD)
+
+    wrong = await gate.verify(SLUG, lesser, "something else")
+    right, anew = await gate.verify(SLUG, lesser, PASSWORD)
+
+    assert wrong == (False, None)
+    assert right
+    assert anew is not None
+    assert extract_parameters(anew).memory_cost == MEMORY_KIB
+    assert await gate.verify(SLUG, anew, PASSWORD) == (True, None)
+
+
+@pytest.mark.parametrize(
+    "hasher",
+    [
+        PasswordHasher(time_cost=2, memory_cost=19_457, parallelism=1),
+        PasswordHasher(time_cost=3, memory_cost=19_456, parallelism=1),
+        PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=2),
+    ],
+)
+async def test_a_hash_made_with_more_is_kept(gate: HashingGate, hasher: PasswordHasher) -> None:
+    assert await gate.verify(SLUG, hasher.hash(PASSWORD), PASSWORD) == (True, None)
+
+
+async def test_another_kind_of_argon2_is_made_anew(gate: HashingGate) -> None:
+    other = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.I)
+
+    right, anew = await gate.verify(SLUG, other.hash(PASSWORD), PASSWORD)
+
+    assert right
+    assert anew is not None
+    assert anew.startswith("$argon2id$")
+
+
+async def test_no_more_threads_hash_than_it_was_given() -> None:
+    gate, slow = held(threads=2)
+    waiting = [asyncio.create_task(gate.hash(SLUG, f"password {n}")) for n in range(6)]
+    await until(lambda: len(slow.asked) == 2)
+
+    assert (gate.running, gate.waiting) == (2, 4)
+    slow.go.set()
+    await asyncio.gather(*waiting)
+
+    assert slow.most_at_once == 2
+    assert (gate.running, gate.waiting) == (0, 0)
+    await gate.close()
+
+
+async def test_past_the_bound_of_a_storefront_its_calls_are_refused_and_others_are_not() -> None:
+    gate, slow = held(threads=1, per_storefront=2)
+    waiting = [asyncio.create_task(gate.hash("full", f"password {n}")) for n in range(3)]
+    await until(lambda: gate.waiting == 2)
+
+    with pytest.raises(Overloaded) as refused:
+        await gate.hash("full", "one too many")
+    other = asyncio.create_task(gate.hash("other", "password"))
+    await until(lambda: gate.waiting == 3)
+    slow.go.set()
+    await asyncio.gather(*waiting, other)
+
+    assert isinstance(refused.value, Unavailable)
+    assert refused.value.retry_after_seconds >= 1
+    assert "one too many" not in slow.asked
+    await gate.close()
+
+
+async def test_past_the_bound_of_all_every_storefronts_calls_are_refused() -> None:
+    gate, slow = held(threads=1, per_storefront=3, in_all=3)
+    waiting = [asyncio.create_task(gate.hash(f"shop-{n}", "password")) for n in range(4)]
+    await until(lambda: gate.waiting == 3)
+
+    with pytest.raises(Overloaded):
+        await gate.verify("fifth", None, "password")
+    slow.go.set()
+    await asyncio.gather(*waiting)
+    await gate.close()
+
+
+async def test_storefronts_take_turns() -> None:
+    gate, slow = held(threads=1)
+    first = asyncio.create_task(gate.hash("busy", "busy 0"))
+    await until(lambda: slow.asked == ["busy 0"])
+    many = [asyncio.create_task(gate.hash("busy", f"busy {n}")) for n in range(1, 5)]
+    await until(lambda: gate.waiting == 4)
+    few = [asyncio.create_task(gate.hash("calm", f"calm {n}")) for n in range(2)]
+    await until(lambda: gate.waiting == 6)
+
+    slow.go.set()
+    await asyncio.gather(first, *many, *few)
+
+    assert slow.asked == ["busy 0", "busy 1", "calm 0", "busy 2", "calm 1", "busy 3", "busy 4"]
+    await gate.close()
+
+
+async def test_a_caller_who_leaves_gives_the_place_up() -> None:
+    gate, slow = held(threads=1, per_storefront=1)
+    first = asyncio.create_task(gate.hash(SLUG, "first"))
+    await until(lambda: slow.asked == ["first"])
+    leaver = asyncio.create_task(gate.hash(SLUG, "leaver"))
+    await until(lambda: gate.waiting == 1)
+
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    next_one = asyncio.create_task(gate.hash(SLUG, "next"))
+    await until(lambda: gate.waiting == 1)
+    slow.go.set()
+    await asyncio.gather(first, next_one)
+
+    assert slow.asked == ["first", "next"]
+    await gate.close()
+
+
+async def test_a_caller_who_leaves_while_hashing_stops_nobody() -> None:
+    gate, slow = held(threads=1)
+    leaver = asyncio.create_task(gate.hash(SLUG, "leaver"))
+    await until(lambda: slow.asked == ["leaver"])
+    next_one = asyncio.create_task(gate.hash(SLUG, "next"))
+    await until(lambda: gate.waiting == 1)
+
+    leaver.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaver
+    slow.go.set()
+
+    assert CHEAP.verify(await next_one, "next")
+    await gate.close()
+
+
+async def test_a_closed_gate_refuses_who_waits_and_who_comes() -> None:
+    gate, slow = held(threads=1)
+    running = asyncio.create_task(gate.hash(SLUG, "running"))
+    await until(lambda: slow.asked == ["running"])
+    waiting = asyncio.create_task(gate.hash(SLUG, "waiting"))
+    await until(lambda: gate.waiting == 1)
+
+    closing = asyncio.create_task(gate.close())
+    with pytest.raises(Overloaded):
+        await waiting
+    with pytest.raises(Overloaded):
+        await gate.hash(SLUG, "late")
+    slow.go.set()
+    await closing
+
+    assert CHEAP.verify(await running, "running")
+    assert slow.asked == ["running"]
+
+
+async def test_its_threads_step_back_behind_the_event_loop() -> None:
+    gate, slow = held(threads=1)
+    slow.priorities.clear()
+    slow.go.set()
+
+    await gate.hash(SLUG, PASSWORD)
+
+    assert min(slow.priorities) > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    await gate.close()
