@@ -11,7 +11,7 @@ import click
 import orjson
 from rich.console import Console
 
-from bench import account_scenarios, imports, machine, report, scenarios
+from bench import account_scenarios, imports, logins, machine, report, scenarios, store_scenarios
 from bench.failures import BenchFailed
 from bench.machine import STOLEN_SHARE, CpuTime
 from bench.memory import grow
@@ -30,11 +30,14 @@ LOADS: Final[dict[str, Callable[[Plan], Result]]] = {
     "verify-account": account_scenarios.verify_account,
     "profile-bearer": account_scenarios.profile_bearer,
     "order-detail": account_scenarios.order_detail,
+    "refresh": store_scenarios.refresh,
+    "customers-me": store_scenarios.customers_me,
 }
 IMPORT: Final = "import-orders"
+STORM: Final = "logins"
 GROWING: Final = ("rss", "idle")
 _COLUMNS: Final = 118
-USUAL: Final = (*LOADS, IMPORT, "rss")
+USUAL: Final = (*LOADS, IMPORT, STORM, "rss")
 """``idle`` waits for minutes, so it is measured only where it is named."""
 
 
@@ -46,7 +49,7 @@ USUAL: Final = (*LOADS, IMPORT, "rss")
     "names",
     "--scenario",
     multiple=True,
-    type=click.Choice((*LOADS, IMPORT, *GROWING)),
+    type=click.Choice((*LOADS, IMPORT, STORM, *GROWING)),
     help="Measure only this; may be given several times. Default: all but idle.",
 )
 @click.option(
@@ -101,6 +104,10 @@ def measure(plan: Plan, names: tuple[str, ...]) -> Report:
     if IMPORT in names:
         tell(IMPORT)
         imported = imports.bring_in(plan)
+    stormed = None
+    if STORM in names:
+        tell(STORM)
+        stormed = logins.storm(plan)
     if set(GROWING) & set(names):
         tell("memory")
         growth = grow(plan, until_idle="idle" in names)
@@ -114,6 +121,7 @@ def measure(plan: Plan, names: tuple[str, ...]) -> Report:
         results=results,
         growth=growth,
         imported=imported,
+        logins=stormed,
     )
 
 

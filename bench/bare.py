@@ -107,6 +107,20 @@ _ORDER: Final = {
     "updatedAt": "2026-01-01T08:00:00.000Z",
 }
 
+_TOKENS: Final = {
+    "accessToken": "e" * 420,
+    "accessTokenExpiresAt": "2026-01-01T01:00:00.000Z",
+    "refreshTokenExpiresAt": "2026-01-31T00:00:00.000Z",
+}
+_SHOPPER: Final = {
+    "id": "00000000-0000-4000-8000-000000000000",
+    "name": "Dewi Lestari",
+    "email": "r00-0000001@bench.example",
+    "phoneNumber": None,
+    "imageUrl": None,
+    "createdAt": "2026-01-01T00:00:00.000Z",
+}
+
 
 async def request_otp(request: web.Request) -> web.Response:
     """Read the body, mail nothing."""
@@ -146,6 +160,17 @@ async def account_order(_request: web.Request) -> web.Response:
     return web.json_response(_ORDER)
 
 
+async def store_refresh(request: web.Request) -> web.Response:
+    """Read the body, exchange a token for itself."""
+    body = await request.json()
+    return web.json_response({"tokens": _TOKENS | {"refreshToken": body["refreshToken"]}})
+
+
+async def store_me(_request: web.Request) -> web.Response:
+    """Know every customer."""
+    return web.json_response(_SHOPPER)
+
+
 def make_app() -> web.Application:
     """Make the application, with Doorward's own paths: it is sent the very same requests."""
     app = web.Application()
@@ -156,6 +181,8 @@ def make_app() -> web.Application:
     app.router.add_post("/api/v1/public/customer/auth/verify", account_verify)
     app.router.add_get("/api/v1/customer/account/profile", account_profile)
     app.router.add_get("/api/v1/customer/account/orders/{number}", account_order)
+    app.router.add_post("/api/v1/store/auth/refresh", store_refresh)
+    app.router.add_get("/api/v1/store/customers/me", store_me)
     return app
 
 

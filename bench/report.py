@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.imports import Imported, Round
+from bench.logins import Logins, Storm
 from bench.machine import Machine
 from bench.memory import Growth
 from bench.rounds import Plan, Result, per_second
@@ -25,9 +26,14 @@ RATIO_AIMS: Final = {
     "verify-account": 0.35,
     "profile-bearer": 0.60,
     "order-detail": 0.50,
+    "refresh": 0.30,
+    "customers-me": 0.60,
 }
 """Share of the bare server's requests per second that is asked for."""
 STEADY_P99_AIM_MS: Final = 20.0
+LOGIN_AIM: Final = 0.9
+"""Logins as a share of what the cores can hash."""
+STORM_P99_AIM_MS: Final = 50.0
 IMPORT_AIM: Final = 5_000
 """Orders per second that are asked for."""
 RSS_AIM_MB: Final = 150.0
@@ -57,6 +63,7 @@ class Report:
     results: list[Result] = field(default_factory=list)
     growth: Growth | None = None
     imported: Imported | None = None
+    logins: Logins | None = None
 
     @property
     def faults(self) -> list[str]:
@@ -69,6 +76,7 @@ class Report:
         ]
         told += [f"memory: {fault}" for fault in (self.growth.faults if self.growth else [])]
         imported = self.imported.faults if self.imported else []
+        told += [f"logins: {fault}" for fault in (self.logins.faults if self.logins else [])]
         return told + [f"import-orders: {fault}" for fault in imported]
 
     @property
@@ -103,6 +111,8 @@ def tables(report: Report) -> Iterator[tuple[str, Rows]]:
         yield "Latency at a steady rate, 70 % of the peak", _steady(held)
     if report.imported is not None:
         yield "Orders brought in", _imports(report.imported)
+    if report.logins is not None:
+        yield "A storm of logins, and me of another storefront meanwhile", _logins(report.logins)
     if report.growth is not None:
         yield "Memory", _memory(report.growth)
 
@@ -208,6 +218,30 @@ def _imports(found: Imported) -> Rows:
         typical(lambda each: each.client_cpu_us),
         f"{found.server_rss_bytes / MB:.0f}",
         f"{found.redis_rss_bytes / MB:.0f}",
+    ]
+    return head, [row]
+
+
+def _logins(found: Logins) -> Rows:
+    def typical(figure: Callable[[Storm], float]) -> float:
+        return median(figure(each) for each in found.rounds)
+
+    p50, p99 = typical(lambda each: each.me.p50_ms), typical(lambda each: each.me.p99_ms)
+    highest = max(each.server_rss_bytes for each in found.rounds)
+    head = ["scenario", "logins/s", "bare hashes/s", "ratio", "aim", "turned away"]
+    head += ["me p50 / p99 ms", "worst p99", "aim p99", "RSS MB before", "highest"]
+    row = [
+        "logins",
+        f"{typical(lambda each: each.logins_per_second):.1f}",
+        f"{typical(lambda each: each.bare_per_second):.1f}",
+        f"{found.ratio:.2f}",
+        _at_least(LOGIN_AIM, found.ratio),
+        f"{typical(lambda each: each.turned_away):,.0f}",
+        f"{p50:.1f} / {p99:.1f}",
+        f"{max(each.me.p99_ms for each in found.rounds):.1f}",
+        _below(STORM_P99_AIM_MS, p99),
+        f"{found.rss_before_bytes / MB:.0f}",
+        f"{highest / MB:.0f}",
     ]
     return head, [row]
 

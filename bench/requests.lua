@@ -5,6 +5,8 @@
 --                email comes twice. Slugs are equally long, so Content-Length holds for all.
 --   once FILE    FILE holds whole requests; each is sent once, and running out is told
 --   again FILE   the same, from the beginning again after the last
+--   chain FILE   FILE holds: what stands before a refresh token, what stands after it, then tokens.
+--                Every request takes a token, and every answer brings the next of its chain.
 --
 -- Parts of a file end with a NUL. request() runs on wrk's only thread between reading and writing:
 -- it does no more than one concatenation.
@@ -54,8 +56,37 @@ local function again(parts)
   end
 end
 
+local function chain(parts)
+  local before, after = parts[1], parts[2]
+  local first, last, tokens = 1, #parts - 2, {}
+  for number = 3, #parts do
+    tokens[number - 2] = parts[number]
+  end
+  local token = tokens[1]
+  local asked = false
+  response = function(_, _, body)
+    local child = body:match('"refreshToken": ?"([^"]+)"')
+    if child then
+      last = last + 1
+      tokens[last] = child
+    end
+  end
+  return function()
+    -- As above: the very first is never sent.
+    if not asked then
+      asked = true
+    elseif first > last then
+      exhausted = 1
+    else
+      token, tokens[first] = tokens[first], nil
+      first = first + 1
+    end
+    return before .. token .. after
+  end
+end
+
 function init(args)
-  local makers = { fresh = fresh, once = once, again = again }
+  local makers = { fresh = fresh, once = once, again = again, chain = chain }
   request = makers[args[1]](parts_of(args[2]))
 end
 

@@ -59,13 +59,14 @@ class Wire(asyncio.Protocol):
         self._received = b""
 
     @classmethod
-    async def open(cls, port: int) -> Self:
-        """Connect to a server on this machine.
+    async def open(cls, port: int, *, source: str = HOST) -> Self:
+        """Connect to a server on this machine, from one of its loopback addresses.
 
         Raises:
             OSError: Nobody listens there.
         """
-        _, wire = await asyncio.get_running_loop().create_connection(cls, HOST, port)
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_connection(cls, HOST, port, local_addr=(source, 0))
         return wire
 
     def send(self, content: bytes, told: Callable[[Answer], None]) -> None:

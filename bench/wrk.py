@@ -14,6 +14,7 @@ from bench.servers import Server
 from bench.wire import HOST
 
 SCRIPT: Final = Path(__file__).with_name("requests.lua")
+Way = Literal["fresh", "once", "again", "chain"]
 _MARK: Final = "doorward-bench "
 _GRACE_SECONDS: Final = 30
 SATURATED: Final = 0.95
@@ -24,13 +25,11 @@ SATURATED: Final = 0.95
 class Feed:
     """What a load sends: a file for ``requests.lua``, and how to go through it."""
 
-    way: Literal["fresh", "once", "again"]
+    way: Way
     path: Path
 
     @classmethod
-    def write(
-        cls, way: Literal["fresh", "once", "again"], parts: list[bytes], path: Path
-    ) -> "Feed":
+    def write(cls, way: Way, parts: list[bytes], path: Path) -> "Feed":
         """Write the file."""
         path.write_bytes(b"".join(part + b"\0" for part in parts))
         return cls(way=way, path=path)

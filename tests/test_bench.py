@@ -24,13 +24,16 @@ from bench import (  # noqa: E402
     accounts,
     fleet,
     imports,
+    logins,
     machine,
     memory,
     orders,
     processes,
     report,
     scenarios,
+    shoppers,
     steady,
+    store_scenarios,
     wire,
     wrk,
 )
@@ -466,7 +469,7 @@ async def portal_requests(door: Door) -> list[bytes]:
     bought = [orders.order(number, used.email) for number in range(20)]
     await orders.bring_in(door, storefronts[0].slug, bought)
     asked = [fleet.verify_otp(unused), fleet.me(session), orders.client_orders(session)]
-    return [request, *asked, *await account_requests(door)]
+    return [request, *asked, *await account_requests(door), *await store_requests(door)]
 
 
 async def account_requests(door: Door) -> list[bytes]:
@@ -479,13 +482,19 @@ async def account_requests(door: Door) -> list[bytes]:
     return [accounts.verify(unused), accounts.profile(session), detail]
 
 
+async def store_requests(door: Door) -> list[bytes]:
+    storefronts = await shoppers.open_headless(door, ["headless"])
+    (shopper,) = await shoppers.sign_up(door, storefronts, 1, mark="r00-")
+    return [shoppers.me(shopper), shoppers.exchange(shopper)]
+
+
 def test_the_bare_server_answers_what_doorward_answers() -> None:
     with scenarios.both() as (door, bare, _folder):
         requests = uvloop.run(portal_requests(door))
         ours = uvloop.run(bodies_of(door.port, requests))
         bares = uvloop.run(bodies_of(bare.port, requests))
 
-    assert len(ours) == 7
+    assert len(ours) == 9
     for body, beside in zip(ours, bares, strict=True):
         assert shape_of(orjson.loads(beside)) == shape_of(orjson.loads(body))
         assert len(beside) == pytest.approx(len(body), rel=0.15)
@@ -502,6 +511,8 @@ def test_the_bare_server_answers_what_doorward_answers() -> None:
         account_scenarios.verify_account,
         account_scenarios.profile_bearer,
         account_scenarios.order_detail,
+        store_scenarios.customers_me,
+        store_scenarios.refresh,
     ],
 )
 def test_a_scenario_measures_both_servers_and_loses_nothing(
@@ -526,6 +537,22 @@ def test_an_import_is_measured_and_brings_in_every_order() -> None:
     assert len(found.rounds) == TINY.rounds
     assert found.per_second > 0
     assert min(found.rounds[0].server_cpu_us, found.rounds[0].client_cpu_us) > 0
+
+
+def test_a_storm_of_logins_is_measured_beside_the_bare_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logins, "STORM", 8)
+    monkeypatch.setattr(logins, "_SHOPPERS", 8)
+
+    found = logins.storm(TINY)
+
+    (storm,) = found.rounds
+    assert found.faults == []
+    assert storm.bare_per_second > 0
+    assert storm.logins_per_second > 0
+    assert storm.me.failures == 0
+    assert storm.server_rss_bytes >= found.rss_before_bytes > 0
 
 
 def test_an_import_that_lost_orders_makes_the_report_invalid() -> None:
