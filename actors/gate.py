@@ -193,7 +193,9 @@ class Gate:
         staged = self._open.staged.get(partition.index)
         if staged is not None and staged.held:
             return staged
-        flying = self._flying.get(partition.index, ())
+        flying = self._flying.get(partition.index)
+        if flying is None:
+            return None
         return next((staged for staged in reversed(flying) if staged.held), None)
 
     def _prepared(self, batch: Batch) -> list[tuple[Staged, Written]]:
