@@ -17,6 +17,23 @@ REMEMBERED: Final = 16_384
 """Keys, of some 250 bytes each."""
 
 
+async def owner_of(system: System, key: str) -> tuple[str, str] | None:
+    """Ask a key's partition whose it is.
+
+    Returns:
+        The storefront's slug and the key's SHA-256; None when nobody has the key.
+
+    Raises:
+        Unavailable: When the partition cannot be asked now.
+    """
+    partition = shard_of_key(key)
+    if partition is None:
+        return None
+    digest = tokens.digest(key)
+    owner = await system.ask(shared_name(partition), FindKey(key_digest=digest))
+    return (owner.slug, digest) if isinstance(owner, KeyFound) else None
+
+
 class KeyOwners:
     """Leads from a key to its storefront."""
 
@@ -27,25 +44,14 @@ class KeyOwners:
         self._slugs: OrderedDict[str, str] = OrderedDict()
 
     async def find(self, key: str) -> tuple[str, str] | None:
-        """Find the storefront of a key.
-
-        Returns:
-            Its slug and the key's SHA-256; None when nobody has the key.
-
-        Raises:
-            Unavailable: When its partition cannot be asked now.
-        """
-        partition = shard_of_key(key)
-        if partition is None:
-            return None
+        """Find the storefront of a key; all as ``owner_of``."""
         digest = tokens.digest(key)
         slug = self._slugs.get(digest)
-        if slug is None:
-            owner = await self._system.ask(shared_name(partition), FindKey(key_digest=digest))
-            if not isinstance(owner, KeyFound):
-                return None
-            slug = owner.slug
-            self._slugs[digest] = slug
+        if slug is not None:
+            return slug, digest
+        found = await owner_of(self._system, key)
+        if found is not None:
+            self._slugs[digest] = found[0]
             if len(self._slugs) > self._remembered:
                 self._slugs.popitem(last=False)
-        return slug, digest
+        return found

@@ -7,9 +7,7 @@ how often, the storefront itself decides in the turn of the call.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, NamedTuple
 
-from doorward.actors import tokens
 from doorward.actors.messages.envelope import Outcome, Request
-from doorward.actors.messages.operator import FindKey, KeyFound
 from doorward.actors.messages.refusals import (
     Conflict,
     Invalid,
@@ -19,12 +17,12 @@ from doorward.actors.messages.refusals import (
     ScopeMissing,
     TooMany,
 )
-from doorward.actors.partitions import shard_of_key, shared_name
 from doorward.actors.windows import Standing
 from doorward.http.calls import Call
 from doorward.http.downloads import Download
 from doorward.http.replies import KEY_REQUIRED, Failure, Reply, limit_headers, retry_headers
 from doorward.http.surface import Handler, Surface
+from doorward.http.surfaces.key_owners import owner_of
 from doorward.http.surfaces.operator import bearer
 from doorward.http.system import System
 
@@ -53,14 +51,11 @@ def keyed(
 
     async def checked(call: Call, system: System) -> Reply | Failure | Download:
         key = bearer(call)
-        partition = shard_of_key(key)
-        if partition is None or not key.startswith("sk_"):
+        owner = await owner_of(system, key) if key.startswith("sk_") else None
+        if owner is None:
             return KEY_REQUIRED
-        digest = tokens.digest(key)
-        owner = await system.ask(shared_name(partition), FindKey(key_digest=digest))
-        if not isinstance(owner, KeyFound):
-            return KEY_REQUIRED
-        return await handler(call, Holder(owner.slug, digest, system))
+        slug, digest = owner
+        return await handler(call, Holder(slug, digest, system))
 
     return checked
 

@@ -53,6 +53,14 @@ class LoginBody(msgspec.Struct, rename="camel"):
 @on_the_beat(401, seconds=_BEAT_SECONDS)
 async def login(gate: HashingGate, call: Call, holder: Holder) -> Reply | Failure:
     """Sign in with a password."""
+    try:
+        gate.check(holder.slug)
+    except Overloaded:
+        # Not even begun: it would cost two commits to say the same. It counts for its key.
+        refusal = await holder.admit()
+        if refusal is None:
+            raise
+        return refusal
     body = await call.body(LoginBody)
     password = passwords.normalised(body.password)
     if len(password) > passwords.LENGTH_MAX:
@@ -76,12 +84,6 @@ class Try:
         Raises:
             Overloaded: When the gate is full, or others' tries take too long; nothing is counted.
         """
-        try:
-            self._gate.check(self._holder.slug)
-        except Overloaded:
-            # Not even begun: it would cost two commits to say the same. The key's count it costs.
-            await self._holder.admit()
-            raise
         begun = await self._begun()
         if not isinstance(begun, LoginBegun):
             return begun
