@@ -16,21 +16,8 @@ from doorward.actors.records.sign_in import Customer
 from tests.actors.aftermath import audited, mint, minted, preview, take, taken
 from tests.actors.harness import CALLER, EMAIL, World
 from tests.actors.ordering import stored_under
-from tests.actors.resets import (
-    NEW,
-    PASSWORD,
-    ROOMY,
-    STRANGER,
-    Shop,
-    finish,
-    forget,
-    hashed,
-    news,
-    open_shop,
-    reset_token,
-    token_of,
-    was_reset,
-)
+from tests.actors.resets import NEW, STRANGER, finish, forget, reset_token, token_of, was_reset
+from tests.actors.shopping import PASSWORD, ROOMY, Shop, hashed, news, open_shop
 from tests.actors.test_erasures import erase
 
 

@@ -29,21 +29,16 @@ from tests.actors.harness import EMAIL, World
 from tests.actors.ordering import key_of, stored_under
 from tests.actors.resets import (
     NEW,
-    PASSWORD,
-    ROOMY,
     STRANGER,
-    Shop,
     begin,
-    elsewhere,
     finish,
     forget,
-    news,
-    open_shop,
     reset,
     reset_token,
     token_of,
     was_reset,
 )
+from tests.actors.shopping import PASSWORD, ROOMY, Shop, elsewhere, news, open_shop
 from tests.actors.simulation.model_journal import ModelJournal
 from tests.actors.simulation.model_store import ModelStore
 from tests.actors.visiting import enter, visit

@@ -37,6 +37,19 @@ async def test_one_that_took_longer_leaves_on_the_beat_after() -> None:
     assert await beats_of(NOTHING, worked_beats=1.4) >= 2
 
 
+async def test_a_beat_may_be_longer() -> None:
+    loop = asyncio.get_running_loop()
+
+    @on_the_beat(404, seconds=3 * BEAT_SECONDS)
+    async def handler() -> Reply | Failure:
+        return NOTHING
+
+    began = loop.time()
+    await handler()
+
+    assert loop.time() - began + GRAIN_SECONDS >= 3 * BEAT_SECONDS
+
+
 async def test_another_answer_leaves_at_once() -> None:
     found = [await beats_of(Reply(200, {})) for _ in range(5)]
 

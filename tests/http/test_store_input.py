@@ -99,6 +99,7 @@ async def test_both_key_headers_are_good_alone_and_together_only_if_they_agree(d
 
 async def test_a_revoked_key_opens_nothing(door: Door) -> None:
     store = await open_headless(door)
+    assert code_of(await store.login()) == (401, "invalid_credentials")
     keys = await door.client.get(f"{STOREFRONTS}/{store.shop.slug}/keys", [bearer(OPERATOR_KEY)])
     (made,) = [key for key in keys.body["items"] if key["kind"] == "publishable"]
 

@@ -319,6 +319,18 @@ async def test_what_the_gate_cannot_take_is_503_and_counts_as_nothing(
     assert [each.status for each in after] == [401] * 5 + [423]
 
 
+async def test_a_spent_key_hears_so_also_where_the_gate_is_full(
+    store_of_one: StoreServer, tmp_path: Path
+) -> None:
+    gate = HashingGate(threads=1, per_storefront=0)
+    async with opened(store_of_one, tmp_path, Setup(gate=gate)) as door:
+        store = await open_headless(door, policy={"keys": {"publishablePerMinute": 3}})
+
+        told = [code_of(await store.login()) for _ in range(4)]
+
+    assert told == [(503, "overloaded")] * 3 + [(429, "rate_limited")]
+
+
 async def test_while_passwords_are_hashed_others_are_answered_at_once(door: Door) -> None:
     store = await open_headless(door)
     shopper = await store.signed_up()
