@@ -88,9 +88,9 @@ def wait_ms(window: Window, rule: Rule, now_ms: int) -> int:
     """Tell how long until one more fits; 0 when it fits now."""
     gone = bisect_right(window.times, now_ms - rule.window_ms)
     used = window.total - sum(window.counts[:gone])
+    if used < rule.limit:
+        return 0
     for at, count in zip(window.times[gone:], window.counts[gone:], strict=True):
-        if used < rule.limit:
-            break
         used -= count
         left_ms = at + rule.window_ms - now_ms
         if used < rule.limit:

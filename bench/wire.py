@@ -16,6 +16,7 @@ from bench.failures import BenchFailed
 HOST: Final = "127.0.0.1"
 ANSWER_SECONDS: Final = 30.0
 _LENGTH: Final = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+_RETRY_AFTER: Final = re.compile(rb"\r\nRetry-After: (\d+)", re.IGNORECASE)
 _STATUS_AT: Final = slice(9, 12)
 _UNAVAILABLE: Final = 503
 _WAITS_SECONDS: Final = (0.0, 1.0, 1.0, 2.0)
@@ -27,6 +28,12 @@ class Answer(NamedTuple):
     status: int
     head: bytes
     body: bytes
+
+    @property
+    def retry_after_seconds(self) -> int:
+        """When a refusal says to come again."""
+        found = _RETRY_AFTER.search(self.head)
+        return int(found[1]) if found else 1
 
 
 LOST: Final = Answer(0, b"", b"")

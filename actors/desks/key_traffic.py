@@ -10,7 +10,7 @@ from doorward.actors import windows
 from doorward.actors.messages.refusals import TooMany
 from doorward.actors.records.storefronts import Key, Keys, KeyTraffic
 from doorward.actors.turns import MINUTE_MS, Turn
-from doorward.actors.windows import Rule, Standing, Window
+from doorward.actors.windows import Rule, Window
 
 
 def live_key(turn: Turn, digest: str, kind: Literal["publishable", "secret"]) -> Key | None:
@@ -25,17 +25,20 @@ def live_key(turn: Turn, digest: str, kind: Literal["publishable", "secret"]) ->
     return None
 
 
-def counted(turn: Turn, key: Key, rule: Rule) -> Standing | TooMany:
-    """Count a call and tell how its key's limit, of a minute, stands; or that it is spent."""
+def counted(turn: Turn, key: Key, rule: Rule) -> Window | TooMany:
+    """Count a call and tell its key's calls of the last minute; or that its limit is spent."""
+    now_ms = turn.now_ms
     calls = (turn.ledger.get(KeyTraffic, key.id) or KeyTraffic()).calls
-    wait_ms = windows.wait_ms(calls, rule, turn.now_ms)
-    after = _newest(windows.counted(calls, rule, turn.now_ms), rule.limit)
+    fits = windows.remaining(calls, rule, now_ms) > 0
+    after = _newest(windows.counted(calls, rule, now_ms), rule.limit)
     turn.ledger.count(KeyTraffic(after), key.id, keep_ms=MINUTE_MS)
-    standing = windows.standing(after, rule, turn.now_ms)
-    if wait_ms:
-        # This very call counts, so whoever goes on trying waits for the newest of them to leave.
-        return TooMany(standing=standing, wait_ms=windows.wait_ms(after, rule, turn.now_ms))
-    return standing
+    if fits:
+        return after
+    # This very call counts, so whoever goes on trying waits for the newest of them to leave.
+    return TooMany(
+        standing=windows.standing(after, rule, now_ms),
+        wait_ms=windows.wait_ms(after, rule, now_ms),
+    )
 
 
 def _newest(window: Window, limit: int) -> Window:
@@ -43,6 +46,8 @@ def _newest(window: Window, limit: int) -> Window:
 
     Without this whoever hammers with a spent key makes the record grow by every call.
     """
+    if window.total <= limit:
+        return window
     times, counts, total = window.times, window.counts, window.total
     surplus, gone = total - limit, 0
     while surplus > 0:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from doorward.actors import windows
 from doorward.actors.desks import audit, key_traffic
 from doorward.actors.desks.gathering import together
 from doorward.actors.messages.envelope import Outcome, Request
@@ -57,7 +58,8 @@ def opened(turn: Turn, key_digest: str | None, scope: str | None) -> Opened | Ou
         return counted
     if scope is not None and scope not in key.scopes:
         return ScopeMissing(scope=scope)
-    return Opened(storefront, counted, f"key:{key.id}")
+    standing = windows.standing(counted, rule, turn.now_ms)
+    return Opened(storefront, standing, f"key:{key.id}")
 
 
 def keyed(scope: str | None) -> Callable[[_Desk[Q]], Callable[[Turn, Q], Outcome]]:

@@ -257,11 +257,14 @@ def _is_same_origin(call: Call) -> bool:
     return origin is None or origin.partition("://")[2] == headers.get(hdrs.HOST)
 
 
+_BEFORE_ORIGIN: Final = (KeyRefused, HeadlessOff)
+
+
 def _came_before_origin(outcome: Outcome) -> bool:
     """Tell whether a storefront refused a call before it looked at its origin."""
     if isinstance(outcome, TooMany):
         return outcome.standing.rule.name == "keys.publishable"
-    return isinstance(outcome, KeyRefused | HeadlessOff)
+    return isinstance(outcome, _BEFORE_ORIGIN)
 
 
 def invalid(*issues: tuple[tuple[str, ...], str]) -> Failure:

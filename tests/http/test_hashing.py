@@ -48,9 +48,11 @@ async def gate() -> AsyncIterator[HashingGate]:
     await gate.close()
 
 
-def held(**options: int) -> tuple[HashingGate, Slow]:
+def held(
+    *, threads: int, per_storefront: int = 100, in_all: int = 1_000
+) -> tuple[HashingGate, Slow]:
     slow = Slow()
-    gate = HashingGate(hasher=slow, **options)
+    gate = HashingGate(hasher=slow, threads=threads, per_storefront=per_storefront, in_all=in_all)
     slow.asked.clear()
     slow.go.clear()
     return gate, slow
@@ -183,6 +185,31 @@ async def test_past_the_bound_of_a_storefront_its_calls_are_refused_and_others_a
     await gate.close()
 
 
+@pytest.mark.parametrize(("drawn", "told"), [(0, 3), (3, 6)])
+async def test_who_is_turned_away_comes_again_when_the_line_is_through_but_not_all_at_once(
+    drawn: int, told: int
+) -> None:
+    slow, bounds = Slow(), list[int]()
+
+    def chance(below: int) -> int:
+        bounds.append(below)
+        return drawn
+
+    gate = HashingGate(hasher=slow, threads=1, per_storefront=100, chance=chance)
+    slow.go.clear()
+    waiting = [asyncio.create_task(gate.hash("full", f"password {n}")) for n in range(101)]
+    await until(lambda: gate.waiting == 100)
+
+    with pytest.raises(Overloaded) as refused:
+        gate.check("full")
+    slow.go.set()
+    await asyncio.gather(*waiting)
+
+    # 100 hashes of 30 ms wait for one thread.
+    assert (refused.value.retry_after_seconds, bounds) == (told, [4])
+    await gate.close()
+
+
 async def test_past_the_bound_of_all_every_storefronts_calls_are_refused() -> None:
     gate, slow = held(threads=1, per_storefront=3, in_all=3)
     waiting = [asyncio.create_task(gate.hash(f"shop-{n}", "password")) for n in range(4)]
@@ -192,6 +219,42 @@ async def test_past_the_bound_of_all_every_storefronts_calls_are_refused() -> No
         await gate.verify("fifth", None, "password")
     slow.go.set()
     await asyncio.gather(*waiting)
+    await gate.close()
+
+
+async def test_while_others_wait_who_is_through_hears_of_it_in_groups() -> None:
+    slow, order = Slow(), list[str]()
+    gate = HashingGate(hasher=slow, threads=1, gathering_seconds=3600.0)
+    slow.asked.clear()
+    slow.go.clear()
+
+    async def one(name: str) -> None:
+        await gate.hash(SLUG, name)
+        order.append(f"{name} of {len(slow.asked)}")
+
+    tasks = [asyncio.create_task(one(name)) for name in "abcd"]
+    await until(lambda: gate.waiting == 3)
+    slow.go.set()
+    await asyncio.gather(*tasks)
+
+    # Three are through when nobody waits any more; nobody waits for the one that is left.
+    assert order[:3] == [f"a of {order[0][-1]}", f"b of {order[0][-1]}", f"c of {order[0][-1]}"]
+    assert order[0][-1] in {"3", "4"}
+    await gate.close()
+
+
+async def test_who_waits_for_a_group_hears_after_a_while() -> None:
+    slow = Slow()
+    gate = HashingGate(hasher=slow, threads=1, gathering_seconds=0.0)
+    slow.go.clear()
+    tasks = [asyncio.create_task(gate.hash(SLUG, name)) for name in "abc"]
+    await until(lambda: gate.waiting == 2)
+
+    slow.go.set()
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    assert tasks[0].done()
+    await asyncio.gather(*tasks)
     await gate.close()
 
 
