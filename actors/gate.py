@@ -107,6 +107,11 @@ class Gate:
         """Tell whether anybody waits for what is staged, missed or on its way."""
         return self._out > 0 or self._open.messages > 0
 
+    def is_clear(self, partition: Partition) -> bool:
+        """Tell whether nothing of a partition is staged, on its way, or still to be struck."""
+        index = partition.index
+        return not (index in self._open.staged or index in self._flying or self._struck.get(index))
+
     def staged(self, partition: Partition) -> Mapping[str, Write]:
         """Return what is staged for a partition and not yet sent."""
         staged = self._open.staged.get(partition.index)

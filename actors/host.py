@@ -11,7 +11,7 @@ not: all else, and nobody was told.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Final
 
 from doorward.actors.clocks import StoreClock
@@ -78,6 +78,7 @@ class Host:
         self._lonely: Ask | None = None
         self._aged_at_ms = 0
         self._intake = True
+        self._leaving: set[int] = set()
         self.on_work: Callable[[], None] = _nobody_waits
         self.figures = Figures()
         self.gate = Gate(
@@ -111,7 +112,7 @@ class Host:
             Unavailable: At once, when this host does not serve the storefront or is overloaded.
         """
         partition = partition_of(slug)
-        if not self._intake or not self._ownership.serves(partition):
+        if not self._intake or not self._takes(partition):
             raise self._ownership.refusal()
         ask = Ask(slug, partition, message, asyncio.get_running_loop().create_future())
         try:
@@ -129,6 +130,17 @@ class Host:
     def has_work(self) -> bool:
         """Tell whether a cycle has something to do now."""
         return (self._may_run() and self.gate.room > 0) or self.gate.should_send()
+
+    def want(self, wanted: frozenset[int], silent: Container[str] = ()) -> None:
+        """Be told which partitions to have; what is held and not among them is handed over.
+
+        Args:
+            wanted: Partitions to take, each as soon as its owner has given it up.
+            silent: Owners that were not heard of: what they hold is taken at once, and answered
+                for a lease later.
+        """
+        self._ownership.want(wanted, silent)
+        self._leaving = {p.index for p in self._ownership.held() if p.index not in wanted}
 
     def stop_intake(self) -> None:
         """Refuse whatever comes from now on; what is queued is still worked off."""
@@ -166,6 +178,8 @@ class Host:
                 lost = await self._ownership.renew()
                 self._forget(lost)
                 self.gate.drop(lost, self._ownership.refusal())
+            if self._leaving:
+                await self._hand_over()
             if self._intake and self._ownership.wants_more():
                 await self._take_more()
         except StoreUnreachable as error:
@@ -183,6 +197,20 @@ class Host:
             ask.fail(StoreUnreachable(error.reason, error.retry_after_seconds))
         self._hooks.on_trouble("store unreachable", error)
 
+    async def _hand_over(self) -> None:
+        """Give up what is to leave, once its last commit is answered and its mails are settled."""
+        held = [self._ownership.partitions[index] for index in self._leaving]
+        ready = [p for p in held if self._hooks.on_leaving(p.index) and self.gate.is_clear(p)]
+        self._leaving.difference_update(p.index for p in held if not p.owned or p in ready)
+        ready = [partition for partition in ready if partition.owned]
+        if ready:
+            await self._ownership.give_up(ready)
+            self._forget(ready)
+
+    def _takes(self, partition: int) -> bool:
+        """Tell whether a message for a partition may run here now."""
+        return partition not in self._leaving and self._ownership.serves(partition)
+
     async def _take_more(self) -> None:
         taken = await self._ownership.acquire()
         self._forget(taken)
@@ -197,7 +225,7 @@ class Host:
             self._lonely = None
         if ask.future.done():
             return
-        if not self._ownership.serves(ask.partition):
+        if not self._takes(ask.partition):
             ask.fail(self._ownership.refusal())
             return
         partition = self._ownership.partitions[ask.partition]

@@ -111,8 +111,10 @@ class Journal(Protocol):
     ) -> list[Ending]:
         """Tell whether these (partition, epoch) are still held, and that this host lives."""
 
-    async def release(self, owner: str, held: Sequence[tuple[int, int]]) -> None:
-        """Give these (partition, epoch) up."""
+    async def release(
+        self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool = True
+    ) -> None:
+        """Give these (partition, epoch) up; ``leaves``: the host is heard of no more."""
 
     async def outbox(self, partition: int, after: str, count: int) -> list[tuple[str, bytes]]:
         """Read mail jobs that were committed and not yet struck, after a stream id."""

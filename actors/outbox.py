@@ -77,6 +77,12 @@ class Outbox:
         """Note partitions whose outbox may hold mails nobody here has in hand."""
         self._unread.update(partitions)
 
+    def withdraw(self, partition: int) -> bool:
+        """Leave a partition's mails to its next owner; tell whether none is being sent any more."""
+        self._unread.discard(partition)
+        self._held.pop(partition, None)
+        return self.delivery.withdraw(f"{partition}/")
+
     async def catch_up(self) -> None:
         """Read what is noted, as far as the post has room.
 

@@ -23,6 +23,10 @@ skipped where there is nobody to wait for: the old owner released the partition 
 answered and it has stopped), is known to be dead, or is this very host. Each of these only if the
 old owner had done its own waiting (``settled``): otherwise the one before *it* may still answer.
 
+*Placement.* Which partitions a host is ``wanted`` for somebody else may say (a cluster's steward),
+and who is ``silent``. Both are hints: a silent owner's partition is taken at once instead of when
+its sign of life has run out, and waited for all the same.
+
 *Crash.* A crashed owner's lease runs out the same way. What it had in memory was either committed
 (then it is in the store) or not (then nobody was told).
 
@@ -38,7 +42,7 @@ What serialises: one event loop; every method here runs in the host's loop only.
 crash: epochs, owners, sequences (in the store), and the high-water marks (on disk).
 """
 
-from collections.abc import Container, Iterable
+from collections.abc import Awaitable, Callable, Container
 from typing import Final
 
 from doorward.actors.clocks import StoreClock, Ticks
@@ -49,6 +53,8 @@ from doorward.actors.partitions import PARTITIONS, partition_prefix
 RENEWALS_PER_LEASE: Final = 3
 MARGIN_OF_LEASE: Final = 0.1
 """A tenth of the lease for clocks that run at different speeds (crystal drift is below 0.1 %)."""
+ALL: Final = frozenset(range(PARTITIONS))
+FindGone = Callable[[frozenset[str]], Awaitable[frozenset[str]]]
 
 
 class Partition:
@@ -97,6 +103,9 @@ class Ownership:
         clock: StoreClock,
         dead: Container[str] = (),
         alone: bool = False,
+        wanted: frozenset[int] = ALL,
+        look_again_seconds: float | None = None,
+        find_gone: FindGone | None = None,
     ) -> None:
         """Own nothing yet.
 
@@ -108,6 +117,10 @@ class Ownership:
             clock: Store time.
             dead: Owners that are known to be dead: nobody waits for their lease.
             alone: Whether nobody else can reach the store, so that nobody is ever waited for.
+            wanted: The partitions to take.
+            look_again_seconds: How soon to look again at what somebody alive holds; as often as an
+                owner renews where it is not said.
+            find_gone: Tells which of some owners are certainly dead, where that can be told.
         """
         self._journal = journal
         self._ticks = ticks
@@ -116,6 +129,11 @@ class Ownership:
         self._serving = lease_seconds * (1 - MARGIN_OF_LEASE)
         self._dead = dead
         self._alone = alone
+        self._look_again = look_again_seconds or lease_seconds / RENEWALS_PER_LEASE
+        self._find_gone = find_gone
+        self._gone: frozenset[str] = frozenset()
+        self._silent: Container[str] = ()
+        self.wanted = wanted
         self._renewed_at = 0.0
         self._look_again_at = 0.0
         self.owner = owner
@@ -139,17 +157,23 @@ class Ownership:
         """List the partitions this host believes to own."""
         return [partition for partition in self.partitions if partition.owned]
 
+    def want(self, wanted: frozenset[int], silent: Container[str]) -> None:
+        """Be told what to take, and which owners were not heard of."""
+        if wanted != self.wanted:
+            self._look_again_at = 0.0
+        self.wanted, self._silent = wanted, silent
+
     def wants_more(self) -> bool:
-        """Tell whether to try and take what this host does not own."""
+        """Tell whether to try and take what this host is wanted for and does not own."""
         return self._ticks() >= self._look_again_at and not all(
-            partition.owned for partition in self.partitions
+            self.partitions[index].owned for index in self.wanted
         )
 
     def renewal_due(self) -> bool:
         """Tell whether it is time to prove owning again."""
         return self._ticks() >= self._renewed_at + self._lease / RENEWALS_PER_LEASE
 
-    async def acquire(self, wanted: Iterable[int] = range(PARTITIONS)) -> list[Partition]:
+    async def acquire(self) -> list[Partition]:
         """Take every wanted partition that nobody alive holds.
 
         Returns:
@@ -158,17 +182,20 @@ class Ownership:
         Raises:
             StoreUnreachable: When the store does not answer; nothing is owned that was not before.
         """
-        lost = [p for p in (self.partitions[index] for index in wanted) if not p.owned]
+        lost = [p for p in (self.partitions[index] for index in self.wanted) if not p.owned]
         claims = await self._journal.claims([partition.index for partition in lost])
         self.reachable = True
+        if self._find_gone is not None:
+            owners = {claim.owner for claim in claims} - {"", self.owner}
+            self._gone = await self._find_gone(frozenset(owners)) if owners else frozenset()
         bids = [
             (partition, claim)
             for partition, claim in zip(lost, claims, strict=True)
             if self._may_take(claim)
         ]
         if not bids:
-            # Somebody alive has them; whoever stands by looks as often as an owner renews.
-            self._look_again_at = self._ticks() + self._lease / RENEWALS_PER_LEASE
+            # Somebody alive has them.
+            self._look_again_at = self._ticks() + self._look_again
             return []
         sent = self._ticks()
         results = await self._journal.take(
@@ -240,7 +267,18 @@ class Ownership:
             StoreUnreachable: When the store does not answer; the next owner waits for the lease.
         """
         held = [(partition.index, partition.epoch) for partition in self.lose_all()]
-        await self._journal.release(self.owner, held)
+        await self._journal.release(self.owner, held, leaves=True)
+
+    async def give_up(self, partitions: list[Partition]) -> None:
+        """Give some up, under the same conditions; the rest goes on.
+
+        Raises:
+            StoreUnreachable: As above.
+        """
+        for partition in partitions:
+            self.lose(partition)
+        held = [(partition.index, partition.epoch) for partition in partitions]
+        await self._journal.release(self.owner, held, leaves=False)
 
     def high_water(self) -> dict[int, tuple[int, int]]:
         """Tell the highest (epoch, sequence) acknowledged per partition."""
@@ -263,12 +301,17 @@ class Ownership:
         self.rollbacks += result.went_back
 
     def _may_take(self, claim: Claim) -> bool:
-        return self._is_gone(claim) or not claim.alive
+        return self._is_gone(claim) or not claim.alive or claim.owner in self._silent
 
     def _is_gone(self, claim: Claim) -> bool:
         """Tell whether the claim's owner cannot be answering any more."""
+        owner = claim.owner
         return (
-            self._alone or not claim.owner or claim.owner == self.owner or claim.owner in self._dead
+            self._alone
+            or not owner
+            or owner == self.owner
+            or owner in self._dead
+            or owner in self._gone
         )
 
     def _must_wait(self, partition: Partition, claim: Claim) -> bool:

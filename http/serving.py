@@ -28,7 +28,8 @@ from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.smtp import SmtpTransport
 from doorward.actors.redis_journal import RedisJournal
 from doorward.actors.store_connection import connect
-from doorward.actors.systems.embedded import EmbeddedSystem, Wiring
+from doorward.actors.systems.embedded import EmbeddedSystem
+from doorward.actors.systems.hosting import Wiring
 from doorward.actors.tokens import base64url
 from doorward.actors.turns import Place
 from doorward.config.settings import Settings

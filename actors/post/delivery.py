@@ -146,6 +146,28 @@ class Delivery:
         self._make_ready(job)
         return True
 
+    def withdraw(self, prefix: str) -> bool:
+        """Let go of every mail whose id begins so and that is not with the transport, unsettled.
+
+        Returns:
+            Whether none of them is left; those that are being sent end as they end.
+        """
+        going = {name: job for name, job in self._in_hand.items() if name.startswith(prefix)}
+        if not going:
+            return True
+        ready = {job for job in (*self._ready, *self._ready_news) if job in going.values()}
+        for name, job in going.items():
+            handle = self._retries.pop(job, None)
+            if handle is not None:
+                handle.cancel()
+            elif job not in ready:
+                continue
+            del self._in_hand[name]
+            self._pending -= 1
+        self._ready = deque(job for job in self._ready if job not in ready)
+        self._ready_news = deque(job for job in self._ready_news if job not in ready)
+        return not any(name in self._in_hand for name in going)
+
     async def start(self) -> None:
         """Begin sending what was and will be offered."""
         self._timer = self._timer or asyncio.get_running_loop().call_later

@@ -7,7 +7,7 @@ known and unknown emails).
 
 import asyncio
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from doorward.actors.records.mail import MailJob
@@ -43,6 +43,14 @@ class Postponed:
         if self._waiting[0][1] == self._number:
             self._arm()
         return True
+
+    def withdraw(self, partition: int) -> None:
+        """Let go of a partition's mails: they are in the store, for its next owner."""
+        left = [entry for entry in self._waiting if entry[2][0] != partition]
+        if len(left) < len(self._waiting):
+            heapify(left)
+            self._waiting = left
+            self._arm()
 
     def stop(self) -> None:
         """Let nothing leave any more."""

@@ -11,7 +11,8 @@ from doorward.actors.messages.operator import PutStorefront, StorefrontDocument
 from doorward.actors.messages.sign_in import CodeSent, RequestCode
 from doorward.actors.post.mail import Mail
 from doorward.actors.redis_journal import RedisJournal
-from doorward.actors.systems.embedded import EmbeddedSystem, Wiring
+from doorward.actors.systems.embedded import EmbeddedSystem
+from doorward.actors.systems.hosting import Wiring
 from doorward.actors.turns import Place
 from tests.actors.harness import CALLER, EMAIL, MASTER_KEY
 from tests.actors.store_client import client_of

@@ -25,7 +25,8 @@ from doorward.actors.messages.refusals import NotFound
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.records.orders import Proof
 from doorward.actors.redis_journal import RedisJournal
-from doorward.actors.systems.embedded import EmbeddedSystem, Wiring
+from doorward.actors.systems.embedded import EmbeddedSystem
+from doorward.actors.systems.hosting import Wiring
 from doorward.actors.turns import Place
 from tests.actors.aftermath import delivered, minted, taken, taking
 from tests.actors.harness import EMAIL, MASTER_KEY, World

@@ -377,7 +377,8 @@ async def test_a_partition_that_was_taken_fails_alone() -> None:
     world = await opened()
     thief = World(world.site, owner="host-9", dead=("host-1",))
     world.site.store.image.marks.clear()
-    await thief.ownership.acquire([ALPHA])
+    thief.ownership.want(frozenset({ALPHA}), ())
+    await thief.ownership.acquire()
 
     futures = [world.send(slug, request()) for slug in ("alpha", NEIGHBOUR, "bravo")]
     await world.work()

@@ -5,7 +5,7 @@ import pytest
 from doorward.actors.clocks import StoreClock
 from doorward.actors.errors import NotOwner, StoreUnreachable
 from doorward.actors.journal import Commit, Ending
-from doorward.actors.ownership import Ownership
+from doorward.actors.ownership import ALL, Ownership
 from doorward.actors.partitions import PARTITIONS
 from tests.actors.harness import LEASE_SECONDS, START_MS, Site
 from tests.actors.simulation.model_journal import ModelJournal, T, Work, done
@@ -36,7 +36,14 @@ class Wire:
 class Contender:
     """One host's ownership of a shared store."""
 
-    def __init__(self, site: Site, name: str, *, dead: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        *,
+        dead: tuple[str, ...] = (),
+        wanted: frozenset[int] = frozenset({P}),
+    ) -> None:
         self.site = site
         self.wire = Wire()
         self.clock = StoreClock(site.ticks)
@@ -48,15 +55,16 @@ class Contender:
             ticks=site.ticks,
             clock=self.clock,
             dead=dead,
+            wanted=wanted,
         )
 
     async def take(self) -> list[int]:
-        return [partition.index for partition in await self.ownership.acquire([P])]
+        return [partition.index for partition in await self.ownership.acquire()]
 
     async def take_without_answer(self) -> None:
         self.wire.answers_lost = [False, True]
         with pytest.raises(StoreUnreachable):
-            await self.ownership.acquire([P])
+            await self.ownership.acquire()
         self.ownership.lose_all()
 
     def serves(self) -> bool:
@@ -90,7 +98,7 @@ async def test_nobodys_partition_is_served_at_once(site: Site) -> None:
 
 
 async def test_all_partitions_are_wanted_unless_somebody_says_which(site: Site) -> None:
-    ann = Contender(site, "ann")
+    ann = Contender(site, "ann", wanted=ALL)
 
     taken = await ann.ownership.acquire()
 
@@ -360,7 +368,7 @@ async def test_a_store_that_lost_commits_burns_what_it_issued(site: Site) -> Non
     ann.ownership.lose_all()
     site.seconds += 5
 
-    taken = await ann.ownership.acquire([P])
+    taken = await ann.ownership.acquire()
 
     assert taken[0].went_back
     assert taken[0].burned_before_ms == START_MS + 5_000
@@ -371,7 +379,7 @@ async def test_an_earlier_runs_marks_are_a_floor(site: Site) -> None:
     ann = Contender(site, "ann")
     ann.ownership.expect({P: (5, 9)})
 
-    taken = await ann.ownership.acquire([P])
+    taken = await ann.ownership.acquire()
 
     assert taken[0].went_back
     assert ann.ownership.high_water() == {P: (6, 9)}

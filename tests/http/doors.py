@@ -14,7 +14,8 @@ from doorward.actors.keyring import Keyring
 from doorward.actors.ledger import Event
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.redis_journal import RedisJournal
-from doorward.actors.systems.embedded import EmbeddedSystem, Wiring
+from doorward.actors.systems.embedded import EmbeddedSystem
+from doorward.actors.systems.hosting import Wiring
 from doorward.actors.turns import Place
 from doorward.http.app import make_app
 from doorward.http.edge.client_address import ClientAddress

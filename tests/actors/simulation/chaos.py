@@ -210,6 +210,7 @@ class Run:
         for machine in world.living():
             machine.weather.clear()
             self.faults.thaw(machine)
+            machine.place(frozenset(world.placement), frozenset())
         # Marks run out by the store's wall clock: set back, it keeps a dead host's for an hour.
         world.clock_step_ms = max(world.clock_step_ms, CLOCK_STEP_MS)
         deadline = world.loop.time() + HEALED_SECONDS

@@ -10,6 +10,7 @@ from tests.actors.simulation.world import World
 
 HOUR_SECONDS: Final = 3_600.0
 MACHINES: Final = 3
+FAVOUR: Final = 0.5
 CLOCK_STEP_MS: Final = 55 * 60_000
 """Two of them, one each way, are less than the two hours that records are kept longer."""
 
@@ -32,6 +33,7 @@ class Faults:
             (self.clear_up, 6),
             (self.cut_off, 3),
             (self.rumour, 3),
+            (self.place, 6),
             (self.set_clock, 2),
             (self.sleep_long, 3),
             (self.keep_snapshot, 4),
@@ -91,6 +93,17 @@ class Faults:
     def rumour(self) -> None:
         """Let everybody believe that some host is dead: whether one is alive is only a hint."""
         self.world.store.image.marks.pop(self.random.choice(self.world.living()).name, None)
+
+    def place(self) -> None:
+        """Tell hosts what they are wanted for and who is silent: hints, and as often as not wrong.
+
+        Two may be wanted for the same, and nobody for some of it.
+        """
+        names = [machine.name for machine in self.world.machines]
+        for machine in self.world.living():
+            wanted = {p for p in self.world.placement if self.random.random() < FAVOUR}
+            silent = {name for name in names if self.random.random() < FAVOUR}
+            machine.place(frozenset(wanted), frozenset(silent))
 
     def set_clock(self) -> None:
         self.world.clock_step_ms = self.random.randint(-CLOCK_STEP_MS, CLOCK_STEP_MS)

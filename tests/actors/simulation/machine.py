@@ -1,7 +1,7 @@
 """A simulated host process: the real host, ownership, working loop and outbox on a model store."""
 
 import asyncio
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol
@@ -15,7 +15,6 @@ from doorward.actors.ledger import Event
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.outbox import Outbox
 from doorward.actors.ownership import Ownership, Partition
-from doorward.actors.partitions import PARTITIONS
 from doorward.actors.post.transport import Transport
 from doorward.actors.records.mail import MailJob
 from doorward.actors.turns import Place
@@ -30,24 +29,12 @@ HIGH_WATER_SECONDS: Final = 1.0
 Marks = dict[int, tuple[int, int]]
 
 
-class PlacedOwnership(Ownership):
-    """Wants only the partitions that are in use, as a steward's placement would have it."""
-
-    placement: tuple[int, ...] = ()
-
-    async def acquire(self, wanted: Iterable[int] = range(PARTITIONS)) -> list[Partition]:
-        return await super().acquire(self.placement)
-
-    def missing(self) -> bool:
-        return not all(self.partitions[index].owned for index in self.placement)
-
-
 @dataclass(frozen=True)
 class Design:
     """Which classes a world is built of; a saboteur puts in his own."""
 
     store: type[ModelStore] = ModelStore
-    ownership: type[PlacedOwnership] = PlacedOwnership
+    ownership: type[Ownership] = Ownership
     host: type[Host] = Host
 
 
@@ -107,8 +94,9 @@ class Machine:
             ticks=world.loop.time,
             clock=self.clock,
             dead=self.dead,
+            # Only what is in use, as a steward's placement would have it.
+            wanted=frozenset(world.placement),
         )
-        self.ownership.placement = world.placement
         self.ownership.expect(world.marks)
         self.host = world.design.host(
             journal,
@@ -116,7 +104,7 @@ class Machine:
             clock=self.clock,
             place=Place(keyring=world.keyring),
             random=world.random.randbytes,
-            hooks=Hooks(_ignore, self._on_mail, self._on_taken, self._on_trouble),
+            hooks=Hooks(_ignore, self._on_mail, self._on_taken, self._on_trouble, self._on_leaving),
             memory_bytes=self.memory_bytes,
             mailbox_limit=64,
         )
@@ -154,6 +142,10 @@ class Machine:
         """End the process where it stands; what it sent may still be under way."""
         self.gone = True
         self.world.loop.freeze(self.name)
+
+    def place(self, wanted: frozenset[int], silent: frozenset[str]) -> None:
+        """Tell it what it is wanted for."""
+        self.world.loop.call_soon(self.host.want, wanted, silent, context=self.context)
 
     def hand_over(self) -> None:
         """Let it finish what it has and give up its partitions, as the embedded system does."""
@@ -240,6 +232,9 @@ class Machine:
 
     def _on_taken(self, partitions: list[Partition]) -> None:
         self.outbox.read_again([partition.index for partition in partitions])
+
+    def _on_leaving(self, partition: int) -> bool:
+        return self.outbox.withdraw(partition)
 
     def _on_trouble(self, what: str, error: BaseException | None) -> None:
         self.world.trouble(self.name, what, error)

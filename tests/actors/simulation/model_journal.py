@@ -77,8 +77,10 @@ class ModelJournal:
     ) -> list[Ending]:
         return await self._wire.carry(self._confirm(owner, held, lease_ms))
 
-    async def release(self, owner: str, held: Sequence[tuple[int, int]]) -> None:
-        await self._wire.carry(self._release(owner, held))
+    async def release(
+        self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool = True
+    ) -> None:
+        await self._wire.carry(self._release(owner, held, leaves=leaves))
 
     async def outbox(self, partition: int, after: str, count: int) -> list[tuple[str, bytes]]:
         return await self._wire.carry(self._outbox(partition, after, count))
@@ -120,9 +122,9 @@ class ModelJournal:
         yield
         return self._store.confirm(owner, held, lease_ms)
 
-    def _release(self, owner: str, held: Sequence[tuple[int, int]]) -> Work[None]:
+    def _release(self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool) -> Work[None]:
         yield
-        self._store.release(owner, held)
+        self._store.release(owner, held, leaves=leaves)
 
     def _outbox(self, partition: int, after: str, count: int) -> Work[list[tuple[str, bytes]]]:
         yield

@@ -150,13 +150,14 @@ class ModelStore:
         self.image.marks[owner] = self._wall_ms() + lease_ms
         return [self._verdict(owner, self.row(partition), epoch) for partition, epoch in held]
 
-    def release(self, owner: str, held: Sequence[tuple[int, int]]) -> None:
-        """Do what ``release.lua`` does, and unmark the host."""
+    def release(self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool) -> None:
+        """Do what ``release.lua`` does, and unmark a host that leaves."""
         for partition, epoch in held:
             row = self.row(partition)
             if (row.epoch, row.owner) == (epoch, owner):
                 self.image.rows[partition] = replace(row, owner="")
-        self.image.marks.pop(owner, None)
+        if leaves:
+            self.image.marks.pop(owner, None)
 
     def outbox(self, partition: int, after: str, count: int) -> list[tuple[str, bytes]]:
         entries = self.image.streams.get(outbox_key(partition), Stream()).entries

@@ -20,12 +20,12 @@ from doorward.actors.ledger import Ledger
 from doorward.actors.mailboxes import Ask
 from doorward.actors.memory import Memory
 from doorward.actors.messages.envelope import Outcome
-from doorward.actors.ownership import Partition
+from doorward.actors.ownership import Ownership, Partition
 from doorward.actors.records.sign_in import Challenge
 from doorward.actors.turns import Turn
 from tests.actors.simulation.chaos import simulate
 from tests.actors.simulation.history import Violation
-from tests.actors.simulation.machine import Design, PlacedOwnership
+from tests.actors.simulation.machine import Design
 from tests.actors.simulation.model_store import ModelStore, Row
 
 FIRST: Final = int(os.environ.get("DOORWARD_SIM_FIRST", "1000"))
@@ -108,31 +108,31 @@ class NervousStore(ModelStore):
         return row.seq > 0 or super().went_back(row, bid)
 
 
-class LeaselessOwnership(PlacedOwnership):
+class LeaselessOwnership(Ownership):
     """Answers as long as nobody told it otherwise."""
 
     def serves(self, partition: int) -> bool:
         return self.partitions[partition].owned
 
 
-class HastyOwnership(PlacedOwnership):
+class HastyOwnership(Ownership):
     """Does not wait for the last owner's lease."""
 
-    async def acquire(self, wanted: Any = ()) -> list[Partition]:  # noqa: ANN401
-        taken = await super().acquire(wanted)
+    async def acquire(self) -> list[Partition]:
+        taken = await super().acquire()
         for partition in taken:
             partition.serve_from = 0.0
         return taken
 
 
-class HeedlessOwnership(PlacedOwnership):
+class HeedlessOwnership(Ownership):
     """Waits for nobody who is gone, though he may still have been waiting himself."""
 
     def _serve_from(self, partition: Partition, claim: Claim) -> float:
         return super()._serve_from(partition, claim._replace(settled=True))
 
 
-class UnburningOwnership(PlacedOwnership):
+class UnburningOwnership(Ownership):
     """Knows that its store was put back, and honours the codes of before."""
 
     def _own(self, partition: Partition, claim: Claim, result: Taken, sent: float) -> None:
