@@ -11,7 +11,17 @@ import click
 import orjson
 from rich.console import Console
 
-from bench import account_scenarios, imports, logins, machine, report, scenarios, store_scenarios
+from bench import (
+    account_scenarios,
+    cluster_scenarios,
+    imports,
+    logins,
+    machine,
+    report,
+    scenarios,
+    store_scenarios,
+)
+from bench.cluster_scenarios import Spread
 from bench.failures import BenchFailed
 from bench.machine import STOLEN_SHARE, CpuTime
 from bench.memory import grow
@@ -33,11 +43,15 @@ LOADS: Final[dict[str, Callable[[Plan], Result]]] = {
     "refresh": store_scenarios.refresh,
     "customers-me": store_scenarios.customers_me,
 }
+SPREADS: Final[dict[str, Callable[[Plan], Spread]]] = {
+    "cluster-request-otp": cluster_scenarios.request_otp,
+    "cluster-me": cluster_scenarios.me,
+}
 IMPORT: Final = "import-orders"
 STORM: Final = "logins"
 GROWING: Final = ("rss", "idle")
 _COLUMNS: Final = 118
-USUAL: Final = (*LOADS, IMPORT, STORM, "rss")
+USUAL: Final = (*LOADS, *SPREADS, IMPORT, STORM, "rss")
 """``idle`` waits for minutes, so it is measured only where it is named."""
 
 
@@ -49,7 +63,7 @@ USUAL: Final = (*LOADS, IMPORT, STORM, "rss")
     "names",
     "--scenario",
     multiple=True,
-    type=click.Choice((*LOADS, IMPORT, STORM, *GROWING)),
+    type=click.Choice((*LOADS, *SPREADS, IMPORT, STORM, *GROWING)),
     help="Measure only this; may be given several times. Default: all but idle.",
 )
 @click.option(
@@ -100,6 +114,11 @@ def measure(plan: Plan, names: tuple[str, ...]) -> Report:
         if name in LOADS:
             tell(name)
             results.append(LOADS[name](plan))
+    spreads = []
+    for name in dict.fromkeys(names):
+        if name in SPREADS:
+            tell(name)
+            spreads.append(SPREADS[name](plan))
     imported = None
     if IMPORT in names:
         tell(IMPORT)
@@ -122,6 +141,7 @@ def measure(plan: Plan, names: tuple[str, ...]) -> Report:
         growth=growth,
         imported=imported,
         logins=stormed,
+        spreads=spreads,
     )
 
 

@@ -25,9 +25,9 @@ def _enveloped(data: dict[str, Any]) -> dict[str, Any]:
     return {"data": data, "error": None, "meta": _META}
 
 
-_SENT: Final = _enveloped({"sent": True, "expiresInSeconds": 600})
+SENT: Final = _enveloped({"sent": True, "expiresInSeconds": 600})
 _SIGNED_IN: Final = _enveloped({"client": _CLIENT})
-_ME: Final = _enveloped({"authenticated": True, "client": _CLIENT})
+ME: Final = _enveloped({"authenticated": True, "client": _CLIENT})
 _ORDERS: Final = _enveloped(
     {
         "orders": [
@@ -125,7 +125,7 @@ _SHOPPER: Final = {
 async def request_otp(request: web.Request) -> web.Response:
     """Read the body, mail nothing."""
     await request.json()
-    return web.json_response(_SENT)
+    return web.json_response(SENT)
 
 
 async def verify_otp(request: web.Request) -> web.Response:
@@ -136,7 +136,7 @@ async def verify_otp(request: web.Request) -> web.Response:
 
 async def me(_request: web.Request) -> web.Response:
     """Know everybody."""
-    return web.json_response(_ME)
+    return web.json_response(ME)
 
 
 async def client_orders(_request: web.Request) -> web.Response:

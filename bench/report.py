@@ -8,6 +8,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from bench.cluster_scenarios import Spread
 from bench.imports import Imported, Round
 from bench.logins import Logins, Storm
 from bench.machine import Machine
@@ -34,6 +35,10 @@ STEADY_P99_AIM_MS: Final = 20.0
 LOGIN_AIM: Final = 0.9
 """Logins as a share of what the cores can hash."""
 STORM_P99_AIM_MS: Final = 50.0
+CLUSTER_AIM: Final = 0.5
+"""Share of the embedded server's requests per second that one HTTP process and one host reach."""
+NAIVE_AIM: Final = 5.0
+ADDED_P50_AIM_MS: Final = 3.0
 IMPORT_AIM: Final = 5_000
 """Orders per second that are asked for."""
 RSS_AIM_MB: Final = 150.0
@@ -64,6 +69,7 @@ class Report:
     growth: Growth | None = None
     imported: Imported | None = None
     logins: Logins | None = None
+    spreads: list[Spread] = field(default_factory=list)
 
     @property
     def faults(self) -> list[str]:
@@ -73,6 +79,11 @@ class Report:
             f"{result.name}: {result.failures} requests failed"
             for result in self.results
             if result.failures
+        ]
+        told += [
+            f"cluster-{spread.name}: {spread.failures} requests failed"
+            for spread in self.spreads
+            if spread.failures
         ]
         told += [f"memory: {fault}" for fault in (self.growth.faults if self.growth else [])]
         imported = self.imported.faults if self.imported else []
@@ -111,6 +122,8 @@ def tables(report: Report) -> Iterator[tuple[str, Rows]]:
         yield "Latency at a steady rate, 70 % of the peak", _steady(held)
     if report.imported is not None:
         yield "Orders brought in", _imports(report.imported)
+    if report.spreads:
+        yield "One HTTP process and one host on Ray", _spreads(report.spreads)
     if report.logins is not None:
         yield "A storm of logins, and me of another storefront meanwhile", _logins(report.logins)
     if report.growth is not None:
@@ -130,6 +143,40 @@ def _ratios(results: list[Result]) -> Rows:
             str(result.failures),
         ]
         for result in results
+    ]
+
+
+def _spreads(spreads: list[Spread]) -> Rows:
+    head = [
+        "scenario",
+        "cluster/s",
+        "embedded/s",
+        "ratio",
+        "aim",
+        "naive/s",
+        "times",
+        "aim",
+        "p50 added ms",
+        "aim",
+        "RSS MB http / host",
+        "failed",
+    ]
+    return head, [
+        [
+            spread.name,
+            f"{spread.per_second(lambda turn: turn.cluster):,.0f}",
+            f"{spread.per_second(lambda turn: turn.embedded):,.0f}",
+            f"{spread.to_embedded:.2f}",
+            _at_least(CLUSTER_AIM, spread.to_embedded),
+            f"{spread.per_second(lambda turn: turn.naive):,.0f}",
+            f"{spread.to_naive:.1f}",
+            _at_least(NAIVE_AIM, spread.to_naive),
+            f"{spread.added_p50_ms:.2f}",
+            _below(ADDED_P50_AIM_MS, spread.added_p50_ms),
+            f"{spread.http_rss_bytes / MB:.0f} / {spread.host_rss_bytes / MB:.0f}",
+            str(spread.failures),
+        ]
+        for spread in spreads
     ]
 
 

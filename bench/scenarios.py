@@ -67,7 +67,7 @@ def verify_otp(plan: Plan) -> Result:
 def me(plan: Plan) -> Result:
     """Ask who is signed in, with many live sessions in turn: at the peak, then below it."""
     with both() as (door, beside, folder):
-        sessions = uvloop.run(_sessions(door, plan))
+        sessions = uvloop.run(sessions_of(door, plan))
         parts = [fleet.me(session) for session in sessions]
         feed = Feed.write("again", parts, folder / "feed")
         pairs = in_turns(plan, door, beside, lambda _number, _last: feed)
@@ -122,7 +122,8 @@ def codes_wanted(plan: Plan, last: Load | None) -> int:
     return int(last.tally.per_second * plan.seconds * _HEADROOM) + plan.connections
 
 
-async def _sessions(door: Door, plan: Plan) -> list[Session]:
+async def sessions_of(door: Door, plan: Plan) -> list[Session]:
+    """Sign in, at many storefronts."""
     storefronts = await fleet.open_sandboxes(door, min(plan.sandboxes, plan.cookies))
     codes = await fleet.mail_codes(door, storefronts, plan.cookies, mark=mark_of(0))
     return await fleet.sign_in(door, codes)

@@ -87,7 +87,7 @@ def doorward(folder: Path) -> Iterator[Door]:
     Raises:
         BenchFailed: It does not come up.
     """
-    port, metrics_port = _free_ports(2)
+    port, metrics_port = free_ports(2)
     operator_key = secrets.token_urlsafe(32)
     # What is set for the machine's own server must not decide what is measured.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("DOORWARD")}
@@ -103,7 +103,7 @@ def doorward(folder: Path) -> Iterator[Door]:
     command = [str(Path(sys.executable).with_name("doorward")), "serve"]
     log = folder / "doorward.log"
     with child(command, folder=folder, environ=environ, log=log) as process:
-        _await_answer(process, port, "/readyz", log)
+        await_answer(process, port, "/readyz", log)
         door = Door(
             port=port,
             pid=process.pid,
@@ -124,14 +124,19 @@ def bare(folder: Path) -> Iterator[Server]:
     Raises:
         BenchFailed: It does not come up.
     """
-    port, log = _free_ports(1)[0], folder / "bare.log"
+    port, log = free_ports(1)[0], folder / "bare.log"
     command = [sys.executable, "-m", "bench.bare", str(port)]
     with child(command, folder=ROOT, environ=os.environ, log=log) as process:
-        _await_answer(process, port, "/api/v1/client-auth/me", log)
+        await_answer(process, port, "/api/v1/client-auth/me", log)
         yield Server(port=port, pid=process.pid)
 
 
-def _await_answer(process: "Popen[bytes]", port: int, path: str, log: Path) -> None:
+def await_answer(process: "Popen[bytes]", port: int, path: str, log: Path) -> None:
+    """Return once a server answers 200.
+
+    Raises:
+        BenchFailed: It does not come up.
+    """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -168,7 +173,8 @@ def _redis_of(parent: int) -> int:
     raise BenchFailed("the server has no Redis of its own")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody uses now."""
     # All held at once: asked for one after the other, the same port may come twice.
     with ExitStack() as held:
         listeners = [held.enter_context(socket.socket()) for _ in range(count)]
