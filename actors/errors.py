@@ -4,11 +4,14 @@ DoorwardError
 ├── Unavailable            the answer is unknown or cannot be had now: 503, try again
 │   ├── StoreUnreachable   Redis did not answer, or not in time
 │   ├── NotOwner           this host does not (or no longer) own the storefront's partition
-│   └── Overloaded         the storefront's mailbox is full
+│   ├── Overloaded         the storefront's mailbox is full
+│   ├── NoHosts            no host of the cluster can be asked now
+│   └── VocabularyDiffers  host and HTTP process do not speak of the same messages
 ├── TurnFailed             a turn raised: its writes are dropped, the others stand
 ├── RecordUnreadable       a stored record is damaged, or a newer Doorward wrote it
 ├── StoreRefused           this Redis cannot be trusted with a door (volatile, evicting, foreign)
 ├── StoreMissing           no Redis server program can be found
+├── ClusterRefused         this cluster cannot be used: no Ray, another store, other keys
 └── DataFolderInUse        another server works on this data folder
 
 Expected outcomes (wrong code, too many, not found) are values in ``messages``, never exceptions.
@@ -50,7 +53,10 @@ class StoreUnreachable(Unavailable):
 
 
 class NotOwner(Unavailable):
-    """This host does not own the storefront's partition, or its lease has run out."""
+    """This host does not own the storefront's partition, or its lease has run out.
+
+    Nothing was done with the message: it may be sent to whoever owns it.
+    """
 
     code: ClassVar[str] = "not_owner"
 
@@ -59,6 +65,18 @@ class Overloaded(Unavailable):
     """The storefront's mailbox is full; answered at once so that waiting work is not wasted."""
 
     code: ClassVar[str] = "overloaded"
+
+
+class NoHosts(Unavailable):
+    """No host of the cluster can be asked: none is known, or none answers."""
+
+    code: ClassVar[str] = "no_hosts"
+
+
+class VocabularyDiffers(Unavailable):
+    """Host and HTTP process are of releases that do not speak of the same messages."""
+
+    code: ClassVar[str] = "vocabulary_differs"
 
 
 class TurnFailed(DoorwardError):
@@ -88,6 +106,12 @@ class StoreMissing(DoorwardError):
     """No Redis or Valkey server program was found to run as the embedded store."""
 
     code: ClassVar[str] = "store_missing"
+
+
+class ClusterRefused(DoorwardError):
+    """This cluster must not or cannot be used; the sentence says why, and what to do."""
+
+    code: ClassVar[str] = "cluster_refused"
 
 
 class DataFolderInUse(DoorwardError):

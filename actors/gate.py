@@ -309,7 +309,8 @@ class Gate:
         for event in held.events:
             self._tell(event)
         if not self._ownership.serves(held.ask.partition):
-            held.ask.fail(self._ownership.refusal())
+            # Not ``NotOwner``: it was done, and must not be asked for again elsewhere.
+            held.ask.fail(Unavailable("decided, but this host may not say so any more"))
             return
         if isinstance(held.outcome, TooMany):
             self._figures.refusals[held.outcome.standing.rule.name] += 1

@@ -98,6 +98,11 @@ class Host:
         return self._mailboxes.depth + len(self._again)
 
     @property
+    def storefronts(self) -> int:
+        """How many storefronts have messages waiting."""
+        return self._mailboxes.storefronts
+
+    @property
     def remembered(self) -> int:
         """How many records are in memory."""
         return len(self._memory)
@@ -236,6 +241,7 @@ class Host:
             shared=shared_prefix(ask.partition),
         )
         self.figures.turns += 1
+        partition.turns += 1
         try:
             outcome = decide(self._turn(ask, partition, ledger), ask.message)
         except Miss as miss:

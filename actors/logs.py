@@ -16,6 +16,10 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from doorward.actors.clocks import boot_seconds
+from doorward.actors.ledger import Event
+
+_log: Final = structlog.get_logger("doorward")
 _LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -87,3 +91,24 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _dumps(event: dict[str, Any], **_options: Any) -> bytes:  # noqa: ANN401 - structlog's signature
     return orjson.dumps(event, default=str)
+
+
+def log_event(event: Event) -> None:
+    """Write one event: its name, its storefront, its fields."""
+    _log.info(event.name, storefront=event.slug, **event.fields)
+
+
+class Troubles:
+    """Logs what should not happen, the same thing at most once a second."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def __call__(self, what: str, error: BaseException | None) -> None:
+        """Log a trouble and its cause; a cause's text may quote input, so its type is told."""
+        now = boot_seconds()
+        if now < self._told.get(what, 0.0) + 1.0:
+            return
+        self._told[what] = now
+        cause = error.__cause__ if error is not None and error.__cause__ else error
+        _log.error("trouble", what=what, cause=type(cause).__name__ if cause else None)

@@ -61,7 +61,7 @@ class Partition:
     """One partition as this host knows it.
 
     ``seq`` numbers the latest commit that was sent, ``acknowledged_seq`` the latest that the store
-    is known to have.
+    is known to have. ``turns`` counts the turns run for it.
     """
 
     __slots__ = (
@@ -74,6 +74,7 @@ class Partition:
         "proven_at",
         "seq",
         "serve_from",
+        "turns",
         "went_back",
     )
 
@@ -88,6 +89,7 @@ class Partition:
         self.proven_at = 0.0
         self.burned_before_ms = 0
         self.went_back = False
+        self.turns = 0
 
 
 class Ownership:
@@ -159,7 +161,7 @@ class Ownership:
 
     def want(self, wanted: frozenset[int], silent: Container[str]) -> None:
         """Be told what to take, and which owners were not heard of."""
-        if wanted != self.wanted:
+        if (wanted, silent) != (self.wanted, self._silent):
             self._look_again_at = 0.0
         self.wanted, self._silent = wanted, silent
 

@@ -10,6 +10,7 @@ A process that was killed and not yet waited for (a zombie) runs no more and cou
 """
 
 import os
+import re
 import secrets
 from collections.abc import Collection
 from hashlib import blake2b
@@ -20,7 +21,9 @@ _RANDOM_BYTES: Final = 8
 _STARTED_AT: Final = 19
 """Where ``/proc/<pid>/stat`` says when, counted from after the name (proc(5), fields 3 and 22)."""
 _ENDED: Final = frozenset({"Z", "X", "x"})
-_PARTS: Final = 4
+_OWNER: Final = re.compile(r"[0-9a-f]+\.([0-9a-f]+)\.([0-9]{1,7})\.([0-9]{1,20})")
+_NAMESPACES: Final = ("pid", "time")
+"""What process numbers, and the times of starts, are relative to (namespaces(7))."""
 
 
 def new_owner() -> str:
@@ -31,10 +34,7 @@ def new_owner() -> str:
         the rest, and then nobody can prove the owner dead.
     """
     name, here = secrets.token_hex(_RANDOM_BYTES), _machine()
-    started = _started(os.getpid())
-    if not here or started is None:
-        return name
-    return f"{name}.{here}.{os.getpid()}.{started}"
+    return f"{name}.{here}.{os.getpid()}.{_started(os.getpid())}" if here else name
 
 
 def gone(owners: Collection[str]) -> frozenset[str]:
@@ -44,28 +44,50 @@ def gone(owners: Collection[str]) -> frozenset[str]:
 
 
 def _is_gone(owner: str, here: str) -> bool:
-    parts = owner.split(".")
-    if len(parts) != _PARTS or parts[1] != here or not parts[2].isdecimal():
+    parts = _OWNER.fullmatch(owner)
+    if parts is None or parts[1] != here:
         return False
-    return _started(int(parts[2])) != parts[3]
+    try:
+        return _started(int(parts[2])) != parts[3]
+    except OSError:
+        return False
 
 
 def _machine() -> str:
-    """Name the boot of this machine and our namespace of process numbers; empty when unknown."""
+    """Name the boot of this machine and our namespaces; empty when unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
-        namespace = str(Path("/proc/self/ns/pid").readlink())
+        if int(Path("/proc/self").readlink().name) != os.getpid():
+            return ""  # it tells of another namespace's processes
+        links = [Path(f"/proc/self/ns/{kind}") for kind in _NAMESPACES]
+        spaces = [str(link.readlink()) for link in links if link.is_symlink()]
     except OSError:
         return ""
-    return blake2b(f"{boot.strip()}/{namespace}".encode(), digest_size=6).hexdigest()
+    return blake2b("/".join([boot.strip(), *spaces]).encode(), digest_size=6).hexdigest()
 
 
 def _started(pid: int) -> str | None:
-    """Tell when a process was started, in ticks since the boot; None when it runs no more."""
+    """Tell when a process was started, in ticks since the boot; None when it runs no more.
+
+    Raises:
+        OSError: When that cannot be told.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
+    except ProcessLookupError:
+        return None
+    except FileNotFoundError:
+        if _is_there(pid):
+            raise  # and not shown to us (``hidepid``, proc(5))
         return None
     # The name, in parentheses, may hold anything; after the last of them come plain fields.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in _ENDED else fields[_STARTED_AT]
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True

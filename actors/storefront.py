@@ -152,6 +152,10 @@ _DESKS: Final[dict[type[Request], Callable[[Turn, Any], Outcome]]] = {
 }
 
 
+MESSAGES: Final = tuple(_DESKS)
+"""Every message that a storefront decides on."""
+
+
 def decide(turn: Turn, message: Request) -> Outcome:
     """Run one turn.
 

@@ -41,6 +41,11 @@ class WorkLoop:
             self._wake.set()
         return future
 
+    def wake(self) -> None:
+        """Let the host be tended now, and not only when the time comes."""
+        self._due = True
+        self._wake.set()
+
     async def start(self) -> None:
         """Take what can be taken, then begin working."""
         await self._tend()

@@ -71,10 +71,10 @@ class HostCollector(Collector):
         yield _gauge("mails_pending", "Mails in hand now", delivery.pending)
 
 
-def make_metrics_app(system: EmbeddedSystem) -> web.Application:
-    """Make the application of the metrics port."""
+def make_metrics_app(figures: Collector) -> web.Application:
+    """Make the application of the metrics port: these figures, and the process's own."""
     hosts, process = CollectorRegistry(), CollectorRegistry()
-    hosts.register(HostCollector(system))
+    hosts.register(figures)
     ProcessCollector(registry=process)
     PlatformCollector(registry=process)
 

@@ -16,22 +16,8 @@ from typing import Final
 
 import structlog
 from aiohttp import web
+from prometheus_client.registry import Collector
 
-from doorward.actors import high_water
-from doorward.actors.blobs.opening import open_blobs
-from doorward.actors.blobs.store import BlobStore
-from doorward.actors.clocks import boot_seconds
-from doorward.actors.data_folder import DataFolder
-from doorward.actors.keyring import KEY_BYTES, Keyring
-from doorward.actors.ledger import Event
-from doorward.actors.post.development import DevelopmentMailbox
-from doorward.actors.post.smtp import SmtpTransport
-from doorward.actors.redis_journal import RedisJournal
-from doorward.actors.store_connection import connect
-from doorward.actors.systems.embedded import EmbeddedSystem
-from doorward.actors.systems.hosting import Wiring
-from doorward.actors.tokens import base64url
-from doorward.actors.turns import Place
 from doorward.config.settings import Settings
 from doorward.http.app import HEALTH, make_app
 from doorward.http.demo import seed_demo
@@ -39,11 +25,10 @@ from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
 from doorward.http.hashing import HashingGate
 from doorward.http.metrics import make_metrics_app
+from doorward.http.opening import OPERATOR_KEY_FILE, open_behind
 from doorward.http.proofs import Proofs
 
 SHUTDOWN_SECONDS: Final = 10.0
-OPERATOR_KEY_FILE: Final = "operator.key"
-MASTER_KEY_FILE: Final = "master.key"
 INCOMING: Final = "incoming"
 _log = structlog.get_logger("doorward")
 
@@ -90,90 +75,56 @@ def _settle_garbage_collection() -> None:
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
-    folder = stack.enter_context(DataFolder.open(settings.store.data_dir))
-    operator_key = _operator_key(settings, folder)
-    mailbox = None if settings.mail.smtp_url else DevelopmentMailbox()
-    blobs_url = settings.store.blobs_url
-    blobs = await open_blobs(blobs_url.reveal() if blobs_url else None, folder.path, stack)
-    keyring = _keyring(settings, folder)
-    system = await _open_system(settings, folder, keyring, mailbox, blobs, stack)
+    behind = await open_behind(settings, stack)
     gate = HashingGate()
     stack.push_async_callback(gate.close)
     addresses = ClientAddress(settings.server.trusted_proxies)
+    mailbox = behind.mailbox if settings.server.listens_on_loopback else None
     app = make_app(
-        system,
-        operator_key=operator_key,
-        keyring=keyring,
+        behind.system,
+        operator_key=behind.operator_key,
+        keyring=behind.keyring,
         addresses=addresses,
-        proofs=Proofs(blobs, folder.path / INCOMING),
+        proofs=Proofs(behind.blobs, behind.folder / INCOMING),
         gate=gate,
-        mailbox=mailbox if settings.server.listens_on_loopback else None,
+        mailbox=mailbox,
         hosted_domain=settings.server.hosted_domain,
     )
-    port = await _listen(app, settings, addresses, stack)
-    metrics_port = await _listen_metrics(system, settings, stack)
+    port = await _listen(app, settings, addresses, stack, shares_port=not behind.is_alone)
+    metrics_port = await _listen_metrics(behind.figures, settings, stack)
     url = f"http://{_in_url(settings.server.host)}:{port}"
-    demo = await seed_demo(system, folder.path) if settings.server.demo else None
+    wants_demo = settings.server.demo and behind.is_alone
+    keys = behind.keys_folder
     return Opened(
         url=url,
         metrics_url=f"http://127.0.0.1:{metrics_port}/metrics",
-        operator_key_path=None if settings.keys.operator_key else folder.path / OPERATOR_KEY_FILE,
-        mailbox_url=f"{url}/dev/mailbox"
-        if mailbox and settings.server.listens_on_loopback
-        else None,
-        demo_slug=demo,
+        operator_key_path=keys / OPERATOR_KEY_FILE if keys is not None else None,
+        mailbox_url=f"{url}/dev/mailbox" if mailbox is not None else None,
+        demo_slug=await seed_demo(behind.system, behind.folder) if wants_demo else None,
     )
-
-
-async def _open_system(  # noqa: PLR0913, PLR0917 - the wiring of one object
-    settings: Settings,
-    folder: DataFolder,
-    keyring: Keyring,
-    mailbox: DevelopmentMailbox | None,
-    blobs: BlobStore,
-    stack: AsyncExitStack,
-) -> EmbeddedSystem:
-    client = await connect(settings.store, folder, stack)
-    smtp_url = settings.mail.smtp_url
-    transport = (
-        SmtpTransport(smtp_url.reveal(), sender=settings.mail.mail_from)
-        if smtp_url is not None
-        else mailbox or DevelopmentMailbox()
-    )
-    system = await EmbeddedSystem.open(
-        Wiring(
-            journal=RedisJournal(client),
-            place=Place(
-                keyring,
-                public_url=settings.server.public_url,
-                hosted_domain=settings.server.hosted_domain,
-                fallback_origin=_local_origin(settings.server.port),
-            ),
-            transport=transport,
-            folder=folder.path,
-            memory_bytes=settings.hosting.memory_records_mb * 1_000_000,
-            mailbox_limit=settings.hosting.mailbox_limit,
-            lease_seconds=settings.hosting.lease_seconds,
-            on_event=log_event,
-            on_trouble=Troubles(),
-            # Nobody else can reach the embedded store: the folder's lock is ours.
-            alone=settings.store.redis_url is None,
-            blobs=blobs,
-        )
-    )
-    stack.push_async_callback(system.close)
-    return system
 
 
 async def _listen(
-    app: web.Application, settings: Settings, addresses: ClientAddress, stack: AsyncExitStack
+    app: web.Application,
+    settings: Settings,
+    addresses: ClientAddress,
+    stack: AsyncExitStack,
+    *,
+    shares_port: bool,
 ) -> int:
     runner = EdgeRunner(
         app, addresses=addresses, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, settings.server.host, settings.server.port, backlog=1024).start()
+    await web.TCPSite(
+        runner,
+        settings.server.host,
+        settings.server.port,
+        backlog=1024,
+        # Several processes of a cluster may serve one port; the kernel spreads connections.
+        reuse_port=shares_port,
+    ).start()
 
     def drain() -> None:
         app[HEALTH].draining = True
@@ -182,9 +133,9 @@ async def _listen(
     return int(runner.addresses[0][1])
 
 
-async def _listen_metrics(system: EmbeddedSystem, settings: Settings, stack: AsyncExitStack) -> int:
+async def _listen_metrics(figures: Collector, settings: Settings, stack: AsyncExitStack) -> int:
     runner = EdgeRunner(
-        make_metrics_app(system),
+        make_metrics_app(figures),
         addresses=ClientAddress(),
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_SECONDS,
@@ -200,43 +151,5 @@ async def _listen_metrics(system: EmbeddedSystem, settings: Settings, stack: Asy
     return int(runner.addresses[0][1])
 
 
-def _keyring(settings: Settings, folder: DataFolder) -> Keyring:
-    given = settings.keys.master_keys
-    if given:
-        return Keyring(given.reveal())
-    return Keyring((folder.lasting_secret(MASTER_KEY_FILE, KEY_BYTES, used_by=high_water.FILE),))
-
-
-def _operator_key(settings: Settings, folder: DataFolder) -> str:
-    given = settings.keys.operator_key
-    return given.reveal() if given else base64url(folder.secret(OPERATOR_KEY_FILE, KEY_BYTES))
-
-
-def _local_origin(port: int) -> str:
-    """Name this server where nothing is configured; a port that is not chosen yet is left out."""
-    return f"http://localhost:{port}" if port else "http://localhost"
-
-
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def log_event(event: Event) -> None:
-    """Write one event: its name, its storefront, its fields."""
-    _log.info(event.name, storefront=event.slug, **event.fields)
-
-
-class Troubles:
-    """Logs what should not happen, the same thing at most once a second."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, float] = {}
-
-    def __call__(self, what: str, error: BaseException | None) -> None:
-        """Log a trouble and its cause; a cause's text may quote input, so its type is told."""
-        now = boot_seconds()
-        if now < self._told.get(what, 0.0) + 1.0:
-            return
-        self._told[what] = now
-        cause = error.__cause__ if error is not None and error.__cause__ else error
-        _log.error("trouble", what=what, cause=type(cause).__name__ if cause else None)

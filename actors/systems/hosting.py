@@ -133,6 +133,11 @@ class Hosting:
         """Ask a storefront; see ``Host.ask``."""
         return self._loop.ask(slug, message)
 
+    def want(self, wanted: frozenset[int], silent: frozenset[str]) -> None:
+        """Be told which partitions to have, and who is silent; see ``Host.want``."""
+        self.host.want(wanted, silent)
+        self._loop.wake()
+
     async def close(self) -> None:
         """Refuse new work, finish and commit what is queued, give the partitions up."""
         self._postponed.stop()

@@ -11,13 +11,15 @@ from typing import Final
 import structlog
 import uvloop
 
+from doorward.actors import logs
+from doorward.actors.cluster.joining import join
 from doorward.actors.errors import DoorwardError, Unavailable
 from doorward.config.concerns import Server
 from doorward.config.settings import Settings
-from doorward.http import logs
 from doorward.http.cli.banner import print_banner
 from doorward.http.cli.failures import Failed
 from doorward.http.cli.loading import URL_VARIABLE
+from doorward.http.opening import operator_key_of_cluster
 from doorward.http.serving import serve
 
 _log: Final = structlog.get_logger("doorward")
@@ -38,6 +40,10 @@ def run(settings: Settings) -> None:
         detail = f"{URL_VARIABLE} is for other commands; shoppers' address is DOORWARD_PUBLIC_URL"
         _log.warning("settings", detail=detail)
     try:
+        if settings.hosting.cluster is not None:
+            operator_key_of_cluster(settings)
+            # Before the loop: Ray takes the signals, and what serves takes them back.
+            join(settings.hosting.cluster)
         uvloop.run(_serve(settings))
     except DoorwardError as error:
         raise Failed(_why(error)) from None

@@ -11,12 +11,14 @@ from doorward.http.cli.loading import load_settings, wrong_setting
     epilog=examples(
         "doorward serve",
         "doorward serve --port 8000 --data-dir /var/lib/doorward",
+        "doorward serve --cluster auto",
     )
 )
 @click.option("--host", metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", metavar="PORT", help="Port to listen on; 0 takes a free one.")
 @click.option("--data-dir", metavar="PATH", help="Folder for the embedded Redis and for keys.")
-def serve(host: str | None, port: str | None, data_dir: str | None) -> None:
+@click.option("--cluster", metavar="ADDRESS", help="Ray cluster whose hosts to serve for.")
+def serve(host: str | None, port: str | None, data_dir: str | None, cluster: str | None) -> None:
     """Serve storefronts until Ctrl-C or SIGTERM.
 
     Settings come from the options, else from the environment (DOORWARD_PORT=8000), else from .env,
@@ -26,12 +28,8 @@ def serve(host: str | None, port: str | None, data_dir: str | None) -> None:
 
     Status: 0 after a signal, 1 when it cannot serve, 2 when a setting is wrong.
     """
-    options = {"host": host, "port": port, "data_dir": data_dir}
+    options = {"host": host, "port": port, "data_dir": data_dir, "cluster": cluster}
     settings = load_settings(options)
-    if settings.hosting.cluster is not None:
-        rule = "cannot be used in this release, where one process hosts all storefronts"
-        cluster = settings.hosting.cluster
-        raise wrong_setting(ConfigurationError("DOORWARD_CLUSTER", cluster, rule))
     # Loading a server takes a second that no other command should wait for.
     from doorward.http.cli.foreground import run  # noqa: PLC0415
 

@@ -8,12 +8,12 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger
 
-from doorward.http.logs import place_exceptions
+from doorward.actors.logs import place_exceptions
 
 SECRET = "operator-key-1234567890"
 RAISES = f"""
 import structlog
-from doorward.http import logs
+from doorward.actors import logs
 
 def hold(key):
     raise ValueError("the key is " + key)

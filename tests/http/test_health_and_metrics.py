@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from doorward.http.app import HEALTH
-from doorward.http.metrics import make_metrics_app
+from doorward.http.metrics import HostCollector, make_metrics_app
 from tests.http.doors import Door, Setup
 from tests.http.knocking import Client, client_from
 from tests.http.shops import AUTH, ROOMY, Shop, open_shop
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def metrics(door: Door) -> AsyncIterator[Client]:
-    runner = web.AppRunner(make_metrics_app(door.system), access_log=None, handle_signals=False)
+    runner = web.AppRunner(make_metrics_app(HostCollector(door.system)), access_log=None, handle_signals=False)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with client_from(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:

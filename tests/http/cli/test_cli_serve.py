@@ -164,7 +164,7 @@ def test_one_ctrl_c_ends_with_status_0(tmp_path: Path) -> None:
         (["--port", "80a"], {}, "--port='80a': must be a whole number from 0 to 65535"),
         (["--host", "a b"], {"DOORWARD_HOST": "::1"}, "--host='a b': must be an IP address"),
         ([], {"DOORWARD_MASTERKEY": "hunter2"}, "DOORWARD_MASTERKEY='***': is not a setting of"),
-        ([], {"DOORWARD_CLUSTER": "auto"}, "DOORWARD_CLUSTER='auto': cannot be used in this rel"),
+        ([], {"DOORWARD_CLUSTER": "auto"}, "DOORWARD_REDIS_URL='absent': must be set, to the same"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_line_with_name_value_and_rule(

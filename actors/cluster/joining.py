@@ -1,0 +1,34 @@
+"""Joining a cluster: the one place that finds out whether Ray is installed."""
+
+from doorward.actors.blobs.store import BlobStore
+from doorward.actors.cluster.system import ClusterSystem
+from doorward.actors.errors import ClusterRefused
+from doorward.actors.logs import Troubles
+
+_MISSING = "Ray is not installed here: install Doorward with its extra, doorward[cluster]"
+
+
+def join(address: str) -> None:
+    """Join the Ray cluster at an address, before any event loop runs. Blocks for seconds.
+
+    Raises:
+        ClusterRefused: When Ray is not installed, cannot be reached or refuses us.
+    """
+    try:
+        from doorward.actors.cluster import ray_cluster  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ClusterRefused(f"{_MISSING} ({error.name} is missing)") from error
+    ray_cluster.connect(address)
+
+
+async def open_cluster(blobs: BlobStore | None) -> ClusterSystem:
+    """Open the way to the hosts of the cluster that was joined.
+
+    Raises:
+        NoHosts: When nobody in it tells who hosts what.
+    """
+    from doorward.actors.cluster import ray_cluster  # noqa: PLC0415 - an extra
+
+    system = ClusterSystem(ray_cluster.RayHosts(), blobs=blobs, on_trouble=Troubles())
+    await system.start()
+    return system

@@ -1,0 +1,359 @@
+"""The steward: which host has which partition, which hosts there are, and who is not heard of.
+
+*Normal operation.* A few times a second it tells every host the newest table and hears what the
+host has (``beat``). It moves a few partitions at a time: the table says where one should be, its
+host hands it over when it hears that, the next one takes it when it is given up.
+
+*Trouble.* A host that has not answered for ``seats.SILENT_SECONDS`` is silent: frozen, cut off or
+dead, nobody knows, and nobody has to. Its partitions are given to others, who are told its owner id
+and take them by force; what keeps two hosts from answering for the same is the lease and the fence
+(``ownership``), not this. One that is back before ``REPLACED_SECONDS`` is a host like any other;
+else it is ended and replaced.
+
+*Its own death* disturbs nobody: hosts and HTTP processes go on with the table they have. The next
+steward reads the plan from the store and goes on; until a host had the time to answer, it takes
+none for silent.
+
+Plain asyncio on one loop; how hosts are reached and started is the fleet's business.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from doorward.actors.clocks import Ticks
+from doorward.actors.cluster.fleet import Fleet, Gone, NotStarted
+from doorward.actors.cluster.placement import next_moves
+from doorward.actors.cluster.plan import Plan, PlanStore
+from doorward.actors.cluster.seats import Agreed, Seat
+from doorward.actors.cluster.tables import Order, Report, Status, Table
+from doorward.actors.errors import ClusterRefused
+from doorward.actors.ownership import FindGone
+from doorward.actors.partitions import is_slug, partition_of
+
+BEAT_SECONDS: Final = 0.25
+ANSWER_SECONDS: Final = 1.0
+REPLACED_SECONDS: Final = 15.0
+STARTING_SECONDS: Final = 60.0
+MOVES_AT_ONCE: Final = 16
+MOST_HOSTS: Final = 256
+WORTH_EVENING: Final = 500.0
+"""Turns a second, below which any host has room for all of them."""
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_reports: Final = msgspec.msgpack.Decoder(Report)
+
+
+class Steward:
+    """Keeps a cluster's hosts and its table."""
+
+    def __init__(  # noqa: PLR0913 - the wiring of one object
+        self,
+        fleet: Fleet,
+        store: PlanStore,
+        *,
+        agreed: Agreed,
+        ticks: Ticks,
+        find_gone: FindGone,
+        on_trouble: Callable[[str, BaseException | None], None],
+    ) -> None:
+        """Know nothing yet.
+
+        Args:
+            fleet: Reaches hosts.
+            store: Keeps the plan.
+            agreed: What all hosts must have in common.
+            ticks: A clock that never steps, in seconds.
+            find_gone: Tells which of some owners are certainly dead, where that can be told.
+            on_trouble: Told what should not happen.
+        """
+        self._fleet = fleet
+        self._store = store
+        self._agreed = agreed
+        self._ticks = ticks
+        self._find_gone = find_gone
+        self._on_trouble = on_trouble
+        self._changing = asyncio.Lock()
+        self._seats: dict[str, Seat] = {}
+        self._beating: dict[str, asyncio.Task[None]] = {}
+        self._trouble = ""
+        self.plan = Plan()
+
+    async def open(self) -> None:
+        """Read the plan.
+
+        Raises:
+            StoreRefused: When it cannot be read.
+            StoreUnreachable: When the store does not answer.
+        """
+        self.plan = await self._store.load()
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        while True:
+            began = self._ticks()
+            await self.beat()
+            await asyncio.sleep(max(0.0, BEAT_SECONDS - (self._ticks() - began)))
+
+    async def beat(self) -> None:
+        """Hear every host once, then decide what follows; after trouble the next beat goes on."""
+        try:
+            await self._hear_all()
+            async with self._changing:
+                await self._decide()
+            self._trouble = ""
+        except Exception as error:  # noqa: BLE001 - a steward that stops helps nobody
+            self._trouble = f"{type(error).__name__}: {error}"
+            self._on_trouble("steward", error)
+
+    def table(self, known: int) -> bytes:
+        """Tell the table; nothing when it is no newer than ``known``, or there is none yet."""
+        return _encoder.encode(self._table()) if self.plan.version > known else b""
+
+    def status(self) -> Status:
+        """Tell everything about the cluster."""
+        now, plan = self._ticks(), self.plan
+        hosts = tuple(
+            self._seats.get(name, Seat(now)).status(
+                name,
+                now,
+                self._agreed,
+                wanted=plan.owners.count(name),
+                leaving=name in plan.leaving,
+            )
+            for name in plan.hosts
+        )
+        return Status(
+            store_id=self._agreed.store_id,
+            version=plan.version,
+            wanted_hosts=plan.wanted,
+            served=sum(host.held for host in hosts),
+            partitions=len(plan.owners),
+            hosts=hosts,
+            pins=plan.pins,
+            drained_nodes=plan.drained,
+            trouble=self._trouble,
+        )
+
+    # --- orders -----------------------------------------------------------------------------------
+
+    async def scale(self, hosts: int) -> None:
+        """Want so many hosts.
+
+        Raises:
+            ClusterRefused: When that is no number of hosts.
+        """
+        if not 1 <= hosts <= MOST_HOSTS:
+            raise ClusterRefused(f"a cluster has 1 to {MOST_HOSTS} hosts, not {hosts}")
+        await self._change(lambda plan: replace(plan, wanted=hosts))
+
+    async def drain(self, name: str) -> None:
+        """Let a host, or all of a node, give up what they have, and end; others take their place.
+
+        Args:
+            name: A host's name, or a node's address or id.
+
+        Raises:
+            ClusterRefused: When there is no such host or node.
+        """
+        if name in self.plan.hosts:
+            await self._change(lambda plan: _without(plan, [name]))
+            return
+        node = next((n for n in await self._fleet.nodes() if name in {n.id, n.address}), None)
+        if node is None:
+            raise ClusterRefused(f"there is no host and no node {name}")
+        there = [host for host, seat in self._seats.items() if seat.node == node.id]
+        drained = tuple(dict.fromkeys((*self.plan.drained, node.id)))
+        await self._change(lambda plan: replace(_without(plan, there), drained=drained))
+
+    async def pin(self, slug: str, host: str) -> None:
+        """Keep a storefront, and its whole partition, at a host; an empty name lets it go.
+
+        Raises:
+            ClusterRefused: When there is no such host, or that is no slug.
+        """
+        if not is_slug(slug):
+            raise ClusterRefused(f"{slug} is no storefront's slug")
+        if host and host not in self.plan.members:
+            raise ClusterRefused(f"there is no host {host}, or it is leaving")
+        others = {at: name for at, name in self.plan.pins.items() if at != slug}
+        pins = others | {slug: host} if host else others
+        await self._change(lambda plan: replace(plan, pins=pins))
+
+    async def down(self) -> None:
+        """Let all hosts finish and end."""
+        await self._change(
+            lambda plan: replace(
+                plan, wanted=0, leaving=plan.hosts, owners=Plan().owners, pins={}, drained=()
+            )
+        )
+
+    # --- hearing ----------------------------------------------------------------------------------
+
+    async def _hear_all(self) -> None:
+        """Send every host a beat, and wait for the answers as long as a beat lasts."""
+        now = self._ticks()
+        for name in self.plan.hosts:
+            self._seats.setdefault(name, Seat(now))
+            if name not in self._beating:
+                self._beating[name] = asyncio.create_task(self._hear(name))
+        if self._beating:
+            await asyncio.wait(self._beating.values(), timeout=BEAT_SECONDS)
+        gone = await self._find_gone(frozenset(s.owner for s in self._seats.values() if s.owner))
+        for seat in self._seats.values():
+            seat.gone = seat.gone or seat.owner in gone
+
+    async def _hear(self, name: str) -> None:
+        seat = self._seats[name]
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._fleet.beat(name, self._order(seat))
+            seat.hear(_reports.decode(answer), self._ticks())
+        except Gone:
+            seat.gone = True
+        except NotStarted:
+            seat.gone = seat.missing = True
+        except Exception:  # noqa: BLE001, S110 - no answer: its silence is what tells
+            pass
+        finally:
+            self._beating.pop(name, None)
+
+    def _order(self, seat: Seat) -> bytes:
+        known = seat.report.version if seat.report is not None else 0
+        table = self._table() if known != self.plan.version else None
+        now = self._ticks()
+        silent = [owner for each in self._seats.values() for owner in each.silent_owners(now)]
+        return _encoder.encode(Order(table, self.plan.version, tuple(silent)))
+
+    # --- deciding ---------------------------------------------------------------------------------
+
+    async def _decide(self) -> None:
+        """Change the plan where it no longer fits, then see to the fleet."""
+        plan = self._placed(self._manned(self.plan))
+        if plan != self.plan:
+            await self._keep(plan)
+        await self._see_to_the_fleet()
+
+    def _manned(self, plan: Plan) -> Plan:
+        """Drop hosts that were silent for too long, or are done with; name new ones."""
+        now = self._ticks()
+        lost = [name for name in plan.hosts if self._is_lost(self._seats.get(name), now)]
+        done = [name for name in plan.leaving if self._is_done(self._seats.get(name), name)]
+        hosts = tuple(name for name in plan.hosts if name not in {*lost, *done})
+        plan = replace(
+            plan,
+            hosts=hosts,
+            leaving=tuple(name for name in plan.leaving if name in hosts),
+            pins={slug: name for slug, name in plan.pins.items() if name in hosts},
+        )
+        surplus = len(plan.members) - plan.wanted
+        if surplus > 0:
+            return _without(plan, plan.members[-surplus:])
+        names = [f"host-{plan.last + number}" for number in range(1, 1 - surplus)]
+        return replace(plan, hosts=(*plan.hosts, *names), last=plan.last + len(names))
+
+    def _is_lost(self, seat: Seat | None, now: float) -> bool:
+        if seat is None:
+            return False
+        patience = STARTING_SECONDS if seat.report is None else REPLACED_SECONDS
+        return seat.silent_for(now) > patience
+
+    def _is_done(self, seat: Seat | None, name: str) -> bool:
+        """Tell whether a host that leaves has nothing left, as it said itself."""
+        if seat is None or seat.report is None:
+            return seat is None or seat.gone
+        is_fresh = seat.report.version == self.plan.version
+        return is_fresh and not seat.report.held and name not in self.plan.owners
+
+    def _placed(self, plan: Plan) -> Plan:
+        now = self._ticks()
+        seats = {name: self._seats[name] for name in plan.hosts if name in self._seats}
+        there = [name for name, seat in seats.items() if seat.is_live(now, self._agreed)]
+        # A steward that has just begun takes nobody for lost who has not had the time to answer.
+        there += [
+            name for name, seat in seats.items() if seat.may_yet_answer(now) and name in plan.owners
+        ]
+        moves = next_moves(
+            plan.owners,
+            [name for name in there if name not in plan.leaving],
+            leaving=[name for name in there if name in plan.leaving],
+            pins={partition_of(slug): host for slug, host in plan.pins.items()},
+            load=_load(plan, seats.values()),
+            moving=self._moving(plan),
+            at_once=MOVES_AT_ONCE,
+        )
+        if not moves:
+            return plan
+        owners = list(plan.owners)
+        for move in moves:
+            owners[move.partition] = move.target
+        return replace(plan, owners=tuple(owners))
+
+    def _moving(self, plan: Plan) -> set[int]:
+        """Tell which partitions are not yet where the plan has them."""
+        held = {n: set(s.report.held) for n, s in self._seats.items() if s.report is not None}
+        return {p for p, name in enumerate(plan.owners) if name and p not in held.get(name, ())}
+
+    async def _see_to_the_fleet(self) -> None:
+        """Start the hosts that are planned and missing, end those that are not planned any more."""
+        for name in [name for name in self._seats if name not in self.plan.hosts]:
+            silent = self._seats.pop(name).is_silent(self._ticks())
+            await self._fleet.end(name, at_once=silent)
+        missing = [name for name, seat in self._seats.items() if seat.missing]
+        if not missing:
+            return
+        room = {n.id: n.room for n in await self._fleet.nodes() if n.id not in self.plan.drained}
+        for seat in self._seats.values():
+            if seat.node in room and not seat.missing:
+                room[seat.node] -= 1
+        for name in missing:
+            node = max(room, key=lambda each: (room[each], each), default=None)
+            if node is None or room[node] <= 0:
+                self._on_trouble(f"no node has room for {name}", None)
+                return
+            room[node] -= 1
+            await self._fleet.start(name, node)
+            self._seats[name] = Seat(self._ticks())
+
+    # --- the plan ---------------------------------------------------------------------------------
+
+    async def _change(self, changed: Callable[[Plan], Plan]) -> None:
+        """Change the plan as an operator asks.
+
+        Raises:
+            ClusterRefused: When somebody else changed it meanwhile, twice.
+            StoreUnreachable: When it cannot be kept.
+        """
+        async with self._changing:
+            for _ in range(2):
+                if await self._keep(changed(self.plan)):
+                    return
+        raise ClusterRefused("another steward changed the plan: ask again")
+
+    async def _keep(self, plan: Plan) -> bool:
+        """Keep a plan before anybody goes by it; what somebody else kept meanwhile is read."""
+        newer = replace(plan, version=self.plan.version + 1)
+        if await self._store.save(newer, over=self.plan.version):
+            self.plan = newer
+            return True
+        self.plan = await self._store.load()
+        return False
+
+    def _table(self) -> Table:
+        return Table(self._agreed.store_id, self.plan.version, self.plan.owners)
+
+
+def _load(plan: Plan, seats: Iterable[Seat]) -> dict[int, float]:
+    """Tell each partition's turns a second; nothing while there is too little to even out."""
+    rates = {p: rate for seat in seats for p, rate in seat.loads.items()}
+    if sum(rates.values()) < WORTH_EVENING:
+        return {}
+    return {p: rates.get(p, 0.0) for p in range(len(plan.owners))}
+
+
+def _without(plan: Plan, names: Iterable[str]) -> Plan:
+    """Let hosts leave."""
+    return replace(plan, leaving=tuple(dict.fromkeys((*plan.leaving, *names))))

@@ -1,0 +1,233 @@
+"""The cluster as an HTTP process sees it: ``ask(slug, message)``, wherever a storefront is hosted.
+
+The newest table says which host a partition should be at. It may be out of date, which costs time
+and nothing else: a host that does not own a partition does nothing with a message and says so, and
+the message is sent again, to whom the next table names, until its own deadline. A message that may
+have been acted on is never sent twice.
+
+Nothing here is kept: HTTP processes may come and go, and there may be any number of them. They need
+the steward to hear of changes, not to work.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from doorward.actors.blobs.store import BlobStore
+from doorward.actors.cluster.courier import Call, Courier, Parcel
+from doorward.actors.cluster.tables import Table
+from doorward.actors.errors import ClusterRefused, DoorwardError, NoHosts, Overloaded
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.merchant_customers import EraseCustomer
+from doorward.actors.systems import erasing
+
+STRAY_SECONDS: Final = 3.0
+"""How long a message may look for its host: a crashed one's partitions are served again by then."""
+AGAIN_SECONDS: Final = 0.03
+REFRESH_SECONDS: Final = 1.0
+_STRAYS: Final = 8_192
+
+T = TypeVar("T")
+_table: Final = msgspec.msgpack.Decoder(Table)
+
+
+class Hosts(Protocol):
+    """How hosts are reached. Every method may fail in any way; that means nobody answered."""
+
+    async def table(self, known: int) -> bytes:
+        """Fetch the newest table, from whoever has it; empty when it is no newer than known."""
+
+    async def call(self, name: str) -> Call:
+        """Find a host by its name."""
+
+    async def roster(self, name: str, after: str, limit: int) -> list[str]:
+        """Ask a host for slugs (``Journal.roster``)."""
+
+    async def names(self, name: str, slug: str, limit: int) -> tuple[list[str], bool]:
+        """Ask a host for names of records (``Journal.names``)."""
+
+
+class ClusterSystem:
+    """Answers for storefronts, whoever hosts them.
+
+    Attributes:
+        couriers: By the names of their hosts.
+        rerouted: Messages that were sent again, each time counted.
+    """
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        *,
+        blobs: BlobStore | None,
+        on_trouble: Callable[[str, BaseException | None], None],
+    ) -> None:
+        """Reach hosts through ``hosts``; ``blobs``: what is erased with a storefront."""
+        self._hosts = hosts
+        self._blobs = blobs
+        self._on_trouble = on_trouble
+        self._loop = asyncio.get_running_loop()
+        self._strays: list[Parcel] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshed_at = 0.0
+        self._closed = False
+        self._keeper: asyncio.Task[None] | None = None
+        self.table = Table("", 0, ())
+        self.couriers: dict[str, Courier] = {}
+        self.rerouted = 0
+
+    async def start(self) -> None:
+        """Fetch a table, and keep it new.
+
+        Raises:
+            NoHosts: When nobody has one.
+        """
+        await self._refresh()
+        if not self.table.version:
+            raise NoHosts("nobody in the cluster has a table")
+        self._keeper = asyncio.create_task(self._keep())
+
+    def ask(self, slug: str, message: Request) -> "asyncio.Future[Outcome]":
+        """Ask a storefront.
+
+        The future raises ``Unavailable`` when the outcome is unknown or cannot be had now, and
+        ``TurnFailed`` when the turn raised.
+
+        Raises:
+            Overloaded: At once, when too many messages wait.
+        """
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._route(Parcel(slug, message, future, self._loop.time() + STRAY_SECONDS))
+        return future
+
+    def is_ready(self) -> bool:
+        """Tell whether there is somebody to ask for every partition."""
+        hosts = set(self.table.hosts)
+        return bool(hosts) and all(self._courier(name) is not None for name in hosts)
+
+    async def roster(self, after: str, limit: int) -> list[str]:
+        """List slugs in order, after one.
+
+        Raises:
+            NoHosts: When no host answers.
+        """
+        return await self._tried(lambda name: self._hosts.roster(name, after, limit))
+
+    async def erase(self, slug: str) -> Outcome:
+        """Close a storefront and erase everything it had; see ``EmbeddedSystem.erase``."""
+        return await erasing.erase_storefront(self.ask, self._names, slug, self._blobs)
+
+    async def erase_customer(self, slug: str, message: EraseCustomer) -> Outcome:
+        """Erase a person at a storefront; see ``EmbeddedSystem.erase_customer``."""
+        return await erasing.erase_customer(self.ask, slug, message, self._blobs)
+
+    async def close(self) -> None:
+        """Wait for what is under way, and refuse the rest."""
+        self._closed = True
+        for task in (self._keeper, self._refreshing):
+            if task is not None:
+                task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        for parcel in self._strays:
+            parcel.answer(NoHosts("closing"))
+        for courier in self.couriers.values():
+            await courier.close()
+
+    def _route(self, parcel: Parcel) -> None:
+        """Give a message to its host's courier, or keep it until there is one."""
+        hosts = self.table.hosts
+        courier = self._courier(hosts[parcel.partition]) if hosts else None
+        if courier is None:
+            self._stray(parcel)
+        else:
+            courier.put(parcel)
+
+    def _courier(self, name: str) -> Courier | None:
+        courier = self.couriers.get(name)
+        return None if courier is None or courier.down else courier
+
+    def _stray(self, parcel: Parcel) -> None:
+        """Keep a message that nobody did anything with, and send it again in a moment."""
+        if self._closed or self._loop.time() >= parcel.deadline:
+            parcel.answer(NoHosts("nobody answers for the storefront now"))
+            return
+        if len(self._strays) >= _STRAYS:
+            parcel.answer(Overloaded("too many messages look for their host"))
+            return
+        self._strays.append(parcel)
+        if self._timer is None:
+            self._timer = self._loop.call_later(AGAIN_SECONDS, self._again)
+            self._refresh_soon()
+
+    def _again(self) -> None:
+        self._timer = None
+        strays, self._strays = self._strays, []
+        self.rerouted += len(strays)
+        for parcel in strays:
+            try:
+                self._route(parcel)
+            except Overloaded as error:
+                parcel.answer(error)
+
+    def _heard(self, version: int) -> None:
+        if version > self.table.version:
+            self._refresh_soon()
+
+    def _refresh_soon(self) -> None:
+        if self._refreshing is None and not self._closed:
+            self._refreshing = asyncio.create_task(self._refresh())
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            self._refresh_soon()
+
+    async def _refresh(self) -> None:
+        """Fetch a newer table, if there is one, and find its hosts."""
+        try:
+            found = await self._hosts.table(self.table.version)
+            if found:
+                await self._adopt(_table.decode(found))
+        except DoorwardError as error:
+            self._on_trouble("table", error)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the table we have goes on
+            self._on_trouble("table", error)
+        finally:
+            self._refreshing = None
+
+    async def _adopt(self, table: Table) -> None:
+        if self.table.store_id not in {"", table.store_id}:
+            raise ClusterRefused(
+                f"the table is of store {table.store_id}, this process serves {self.table.store_id}"
+            )
+        if table.version <= self.table.version:
+            return
+        for name in set(table.hosts) - {"", *self.couriers}:
+            call = await self._hosts.call(name)
+            self.couriers[name] = Courier(call, stray=self._stray, heard=self._heard)
+        self.table = table
+        for name, courier in list(self.couriers.items()):
+            courier.version = table.version
+            if name not in table.hosts:
+                for parcel in courier.take_back():
+                    self._stray(parcel)
+                if not courier.busy:
+                    del self.couriers[name]
+
+    async def _names(self, slug: str, limit: int) -> tuple[list[str], bool]:
+        return await self._tried(lambda name: self._hosts.names(name, slug, limit))
+
+    async def _tried(self, ask: Callable[[str], Awaitable[T]]) -> T:
+        """Ask one host after the other, until one answers."""
+        for name, courier in self.couriers.items():
+            if courier.down:
+                continue
+            try:
+                return await ask(name)
+            except Exception as error:  # noqa: BLE001 - the next may answer
+                self._on_trouble("asking a host", error)
+        raise NoHosts("no host answers")

@@ -1,0 +1,131 @@
+"""What goes between a courier and a host, as bytes: batches of asks, and their answers in order.
+
+Both sides must have the very same vocabulary: a message that one of them reads otherwise would be a
+wrong answer. So each batch names the vocabulary it is written in (a digest of the shapes of all
+messages), and a host that has another one refuses the batch unread.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import reduce
+from hashlib import blake2b
+from operator import or_
+from typing import Any, Final
+
+import msgspec
+
+from doorward.actors import errors
+from doorward.actors.errors import (
+    DoorwardError,
+    NotOwner,
+    Overloaded,
+    StoreUnreachable,
+    TurnFailed,
+    Unavailable,
+    VocabularyDiffers,
+)
+from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.messages.fronts import AskWithFront
+from doorward.actors.storefront import MESSAGES
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """No outcome: the class of the error by its name, and what it says."""
+
+    error: str
+    reason: str
+    retry_after_seconds: int = 1
+
+
+def _outcomes(kind: type[Outcome]) -> list[type[Any]]:
+    """List the outcomes; what others are derived from is none itself."""
+    below = kind.__subclasses__()
+    found = [leaf for sub in below for leaf in _outcomes(sub)] if below else [kind]
+    return [leaf for leaf in found if leaf.__module__.startswith("doorward.actors.messages.")]
+
+
+def _union(kinds: Iterable[type[Any]]) -> Any:  # noqa: ANN401 - a type that is put together
+    return reduce(or_, sorted(kinds, key=lambda kind: kind.__name__))
+
+
+_REQUESTS: Final[Any] = _union((*MESSAGES, AskWithFront))
+_OUTCOMES: Final[Any] = _union((*_outcomes(Outcome), Refused))
+_ERRORS: Final = {
+    kind.__name__: kind
+    for kind in (Unavailable, StoreUnreachable, NotOwner, Overloaded, VocabularyDiffers)
+}
+_encoder: Final = msgspec.msgpack.Encoder()
+_version: Final = msgspec.msgpack.Decoder(tuple[str, int, list[msgspec.Raw]])
+_asks: Final[Any] = msgspec.msgpack.Decoder(tuple[str, _REQUESTS])
+_answers: Final[Any] = msgspec.msgpack.Decoder(tuple[int, list[_OUTCOMES]])
+
+
+def _vocabulary() -> str:
+    shapes = msgspec.json.schema_components([_REQUESTS, _OUTCOMES])
+    return blake2b(json.dumps(shapes, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+VOCABULARY: Final = _vocabulary()
+
+
+def ask_bytes(slug: str, message: Request) -> bytes:
+    """Write one ask."""
+    return _encoder.encode((slug, message))
+
+
+def batch_bytes(version: int, asks: Iterable[bytes]) -> bytes:
+    """Write a batch of asks, under the version of the table that led here."""
+    return _encoder.encode((VOCABULARY, version, [msgspec.Raw(ask) for ask in asks]))
+
+
+def read_batch(batch: bytes) -> tuple[int, list[tuple[str, Request]]]:
+    """Read a batch: the version of the table, and the asks.
+
+    Raises:
+        VocabularyDiffers: When it is written in another vocabulary, or is no batch.
+    """
+    try:
+        vocabulary, version, asks = _version.decode(batch)
+        if vocabulary != VOCABULARY:
+            raise VocabularyDiffers(f"asked in {vocabulary}, this host speaks {VOCABULARY}")
+        return version, [_asks.decode(ask) for ask in asks]
+    except msgspec.MsgspecError as error:
+        raise VocabularyDiffers("asked in what is no batch") from error
+
+
+def answers_bytes(version: int, answers: list[Outcome | Exception]) -> bytes:
+    """Write the answers to a batch, in its order, and the version of the host's own table."""
+    return _encoder.encode((version, [_written(answer) for answer in answers]))
+
+
+def read_answers(answers: bytes, count: int) -> tuple[int, list[Outcome | DoorwardError]]:
+    """Read the answers to a batch of ``count`` asks.
+
+    Raises:
+        Unavailable: When they cannot be read; nothing may be concluded from them.
+    """
+    try:
+        version, found = _answers.decode(answers)
+    except msgspec.MsgspecError as error:
+        raise Unavailable("a host's answers cannot be read") from error
+    if len(found) != count:
+        raise Unavailable("a host answered another number of messages")
+    return version, [_read(answer) for answer in found]
+
+
+def _written(answer: Outcome | Exception) -> Outcome | Refused:
+    if isinstance(answer, Outcome):
+        return answer
+    if isinstance(answer, Unavailable):
+        return Refused(type(answer).__name__, answer.reason, answer.retry_after_seconds)
+    # Its text may quote what was sent: the cause is in the host's own log.
+    return Refused("TurnFailed", type(answer).__name__)
+
+
+def _read(answer: Any) -> Outcome | DoorwardError:  # noqa: ANN401 - one of the outcomes, or Refused
+    if not isinstance(answer, Refused):
+        return answer  # type: ignore[no-any-return]
+    if answer.error == TurnFailed.__name__:
+        return TurnFailed(answer.reason)
+    kind = _ERRORS.get(answer.error, errors.Unavailable)
+    return kind(answer.reason, answer.retry_after_seconds)
