@@ -33,6 +33,8 @@ def run(settings: Settings) -> None:
         Failed: The folder is in use, the port is taken, the store is missing or refused; a
             sentence says which.
     """
+    if settings.hosting.cluster is not None:
+        operator_key_of_cluster(settings)
     logs.configure(level=settings.log.log_level, style=settings.log.log_format)
     for warning in settings.warnings():
         _log.warning("settings", detail=warning)
@@ -41,7 +43,6 @@ def run(settings: Settings) -> None:
         _log.warning("settings", detail=detail)
     try:
         if settings.hosting.cluster is not None:
-            operator_key_of_cluster(settings)
             # Before the loop: Ray takes the signals, and what serves takes them back.
             join(settings.hosting.cluster)
         uvloop.run(_serve(settings))
