@@ -47,7 +47,7 @@ class NaiveStorefront:
 def main(port: int, address: str, redis_url: str, storefronts: int) -> None:
     """Serve until ended."""
     ray.init(address=address, namespace="naive", log_to_driver=False)
-    actors = [
+    actors: list[Any] = [
         ray.remote(NaiveStorefront)
         .options(num_cpus=0, max_concurrency=1_000)
         .remote(f"naive-{number}", redis_url)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from doorward.actors.keyring import Keyring
-from doorward.actors.post.development import DevelopmentMailbox
+from doorward.actors.post.development import Looking
 from doorward.http import timestamps
 from doorward.http.calls import Call
 from doorward.http.dev_mailbox import add_dev_mailbox
@@ -118,7 +118,7 @@ def make_app(  # noqa: PLR0913 - what an application is made of, each by its nam
     addresses: ClientAddress,
     proofs: Proofs,
     gate: HashingGate,
-    mailbox: DevelopmentMailbox | None = None,
+    mailbox: Looking | None = None,
     hosted_domain: str | None = None,
 ) -> web.Application:
     """Make the application.

@@ -25,7 +25,7 @@ import orjson
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from doorward.actors.post.development import DevelopmentMailbox
+from doorward.actors.post.development import Looking
 from doorward.actors.post.mail import Mail
 from doorward.actors.post.rendering import render, subject
 
@@ -66,7 +66,7 @@ _LISTING: Final = _TEMPLATES.get_template("dev_mailbox.html")
 _ONE: Final = _TEMPLATES.get_template("dev_mailbox_mail.html")
 
 
-def add_dev_mailbox(app: web.Application, mailbox: DevelopmentMailbox) -> None:
+def add_dev_mailbox(app: web.Application, mailbox: Looking) -> None:
     """Register ``/dev/mailbox``, ``/dev/mailbox.json`` and ``/dev/mailbox/{id}``.
 
     Whether there should be a development mailbox at all is the caller's decision.
@@ -80,14 +80,14 @@ def add_dev_mailbox(app: web.Application, mailbox: DevelopmentMailbox) -> None:
 class _Pages:
     """The handlers; each raises ``HTTPNotFound`` unless asked from this machine."""
 
-    def __init__(self, mailbox: DevelopmentMailbox) -> None:
+    def __init__(self, mailbox: Looking) -> None:
         self._mailbox = mailbox
 
     async def listing(self, request: web.Request) -> web.Response:
         """Show the newest mails, by address or storefront if asked."""
         _demand_this_machine(request)
         to, storefront = _wanted(request)
-        mails = self._mailbox.newest(to=to, storefront=storefront, limit=_LISTED)
+        mails = (await self._mailbox.look()).newest(to=to, storefront=storefront, limit=_LISTED)
         nonce = secrets.token_urlsafe(16)
         body = _LISTING.render(
             rows=[_row(mail) for mail in mails],
@@ -105,7 +105,7 @@ class _Pages:
         inline styles are allowed here; the empty sandbox allows the mail nothing else.
         """
         _demand_this_machine(request)
-        mail = self._mailbox.find(request.match_info["mail_id"])
+        mail = (await self._mailbox.look()).find(request.match_info["mail_id"])
         if mail is None:
             raise web.HTTPNotFound
         body = _ONE.render(row=_row(mail), mail=mail, rendered=render(mail), nonce="")
@@ -118,7 +118,7 @@ class _Pages:
         if limit is None:
             return _json({"error": {"code": "bad_request", "param": "limit"}}, status=400)
         to, storefront = _wanted(request)
-        mails = self._mailbox.newest(to=to, storefront=storefront, limit=limit)
+        mails = (await self._mailbox.look()).newest(to=to, storefront=storefront, limit=limit)
         return _json({"items": [_item(mail) for mail in mails]}, status=200)
 
 

@@ -16,7 +16,7 @@ from doorward.actors.cluster.joining import open_cluster
 from doorward.actors.cluster.requirements import SHARED_RULE, demand_shared, shared_keyring
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.keyring import KEY_BYTES, Keyring
-from doorward.actors.post.development import DevelopmentMailbox
+from doorward.actors.post.development import DevelopmentMailbox, Looking
 from doorward.actors.redis_journal import RedisJournal
 from doorward.actors.store_connection import connect
 from doorward.actors.systems.embedded import EmbeddedSystem
@@ -40,7 +40,7 @@ class Behind:
     Attributes:
         folder: This process's own folder.
         keys_folder: Where keys are that were made here; None where all of them are set.
-        mailbox: What is to be seen of mails; None where they are sent, or by others.
+        mailbox: What is to be seen of mails; None where they are sent.
         is_alone: Whether this is the only HTTP process on its port.
     """
 
@@ -51,7 +51,7 @@ class Behind:
     figures: Collector
     folder: Path
     keys_folder: Path | None
-    mailbox: DevelopmentMailbox | None
+    mailbox: Looking | None
     is_alone: bool
 
 
@@ -129,7 +129,7 @@ async def _clustered(settings: Settings, stack: AsyncExitStack) -> Behind:
         figures=ClusterCollector(system),
         folder=folder.path,
         keys_folder=None,
-        mailbox=None,
+        mailbox=None if settings.mail.smtp_url else system,
         is_alone=False,
     )
 

@@ -17,10 +17,12 @@ from doorward.actors.cluster import wire
 from doorward.actors.cluster.tables import Order, Report, Table
 from doorward.actors.journal import Journal
 from doorward.actors.messages.envelope import Outcome, Request
+from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.systems.hosting import Hosting
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _orders: Final = msgspec.msgpack.Decoder(Order)
+_MAILS: Final = 200
 _RSS_UNIT: Final = 1024
 """``ru_maxrss`` is in KiB on Linux."""
 
@@ -37,8 +39,15 @@ class Identity:
 class HostServer:
     """Serves batches of messages, and the steward's beats."""
 
-    def __init__(self, hosting: Hosting, journal: Journal, identity: Identity) -> None:
-        """Serve for a host at work."""
+    def __init__(
+        self,
+        hosting: Hosting,
+        journal: Journal,
+        identity: Identity,
+        mailbox: DevelopmentMailbox | None = None,
+    ) -> None:
+        """Serve for a host at work; ``mailbox``: where its mails are kept, if none are sent."""
+        self._mailbox = mailbox
         self._hosting = hosting
         self._journal = journal
         self._identity = identity
@@ -86,6 +95,10 @@ class HostServer:
     async def names(self, slug: str, limit: int) -> tuple[list[str], bool]:
         """Name some records of a storefront (``Journal.names``)."""
         return await self._journal.names(slug, limit)
+
+    def mails(self) -> bytes:
+        """Show the newest mails, where they are kept and none are sent (development)."""
+        return _encoder.encode(self._mailbox.newest(limit=_MAILS) if self._mailbox else [])
 
     async def close(self) -> None:
         """Finish what is queued, and give everything up."""

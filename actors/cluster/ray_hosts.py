@@ -23,6 +23,7 @@ from doorward.actors.cluster.requirements import cluster_settings, shared_keyrin
 from doorward.actors.cluster.tables import Report
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.errors import DoorwardError, NotOwner
+from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.redis_journal import RedisJournal
 from doorward.actors.store_connection import connect
 from doorward.actors.systems.hosting import Hosting
@@ -75,6 +76,10 @@ class RayHost:
         """Name records."""
         return await (await self._opened()).names(slug, limit)
 
+    async def mails(self) -> bytes:
+        """Show the newest mails."""
+        return (await self._opened()).mails()
+
     async def close(self) -> None:
         """Finish and give everything up."""
         self._server = None
@@ -99,7 +104,10 @@ class RayHost:
             client = await connect(settings.store, folder, stack)
             keyring = shared_keyring(settings)
             journal = RedisJournal(client)
-            wiring = wiring_of(settings, journal=journal, keyring=keyring, folder=path)
+            mailbox = DevelopmentMailbox() if settings.mail.smtp_url is None else None
+            wiring = wiring_of(
+                settings, journal=journal, keyring=keyring, folder=path, mailbox=mailbox
+            )
             hosting = await Hosting.open(
                 replace(wiring, wanted=frozenset(), look_again_seconds=LOOK_AGAIN_SECONDS)
             )
@@ -108,7 +116,7 @@ class RayHost:
                 name=self._name, settings=digest_of(settings, keyring), node=_node()
             )
             self._stack = stack.pop_all()
-            return HostServer(hosting, journal, identity)
+            return HostServer(hosting, journal, identity, mailbox)
 
 
 def _node() -> str:

@@ -21,6 +21,8 @@ from doorward.actors.cluster.tables import Table
 from doorward.actors.errors import ClusterRefused, DoorwardError, NoHosts, Overloaded
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.merchant_customers import EraseCustomer
+from doorward.actors.post.development import DevelopmentMailbox
+from doorward.actors.post.mail import Mail
 from doorward.actors.systems import erasing
 
 STRAY_SECONDS: Final = 3.0
@@ -30,6 +32,7 @@ REFRESH_SECONDS: Final = 1.0
 _STRAYS: Final = 8_192
 
 T = TypeVar("T")
+_mails: Final = msgspec.msgpack.Decoder(list[Mail])
 _table: Final = msgspec.msgpack.Decoder(Table)
 
 
@@ -47,6 +50,9 @@ class Hosts(Protocol):
 
     async def names(self, name: str, slug: str, limit: int) -> tuple[list[str], bool]:
         """Ask a host for names of records (``Journal.names``)."""
+
+    async def mails(self, name: str) -> bytes:
+        """Ask a host for the newest mails that it keeps, where none are sent (development)."""
 
 
 class ClusterSystem:
@@ -123,6 +129,20 @@ class ClusterSystem:
     async def erase_customer(self, slug: str, message: EraseCustomer) -> Outcome:
         """Erase a person at a storefront; see ``EmbeddedSystem.erase_customer``."""
         return await erasing.erase_customer(self.ask, slug, message, self._blobs)
+
+    async def look(self) -> DevelopmentMailbox:
+        """Gather the mails that hosts keep, where none are sent (see ``Looking``).
+
+        Raises:
+            NoHosts: When one does not answer.
+        """
+        mails: list[Mail] = []
+        for name in set(self.table.hosts) - {""}:
+            try:
+                mails += _mails.decode(await self._hosts.mails(name))
+            except Exception as error:
+                raise NoHosts("a host does not show its mails") from error
+        return DevelopmentMailbox.of(mails)
 
     async def close(self) -> None:
         """Wait for what is under way, and refuse the rest."""

@@ -5,10 +5,22 @@ memory for nobody, and a load test that requests a hundred thousand codes makes 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import Protocol, Self
 
 from doorward.actors.post.mail import Mail
+
+
+class Looking(Protocol):
+    """A way to the newest mails, wherever they are kept."""
+
+    async def look(self) -> "DevelopmentMailbox":
+        """Gather what is kept now.
+
+        Raises:
+            Unavailable: When whoever keeps them cannot be asked.
+        """
 
 
 class DevelopmentMailbox:
@@ -22,6 +34,10 @@ class DevelopmentMailbox:
     def keep(self, make: Callable[[], Mail | None]) -> None:
         """Keep what makes a mail; the oldest goes when the mailbox is full."""
         self._mails.append(make)
+
+    async def look(self) -> Self:
+        """See ``Looking.look``."""
+        return self
 
     async def send(self, mail: Mail) -> None:
         """Keep a mail; the oldest goes when the mailbox is full."""
@@ -46,6 +62,13 @@ class DevelopmentMailbox:
             if (to is None or mail.to == to) and (storefront is None or mail.slug == storefront)
         )
         return list(islice(wanted, limit))
+
+    @classmethod
+    def of(cls, mails: Iterable[Mail]) -> Self:
+        """Keep mails of several mailboxes, in the order in which they were sent."""
+        mailbox = cls()
+        mailbox._mails.extend(sorted(mails, key=lambda mail: mail.sent_at_ms))
+        return mailbox
 
     def find(self, mail_id: str) -> Mail | None:
         """Return the newest mail with this id, or None when it is not (or no longer) kept."""
