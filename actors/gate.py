@@ -109,8 +109,11 @@ class Gate:
 
     def is_clear(self, partition: Partition) -> bool:
         """Tell whether nothing of a partition is staged, on its way, or still to be struck."""
-        index = partition.index
-        return not (index in self._open.staged or index in self._flying or self._struck.get(index))
+        return not (self.is_flying(partition) or self._struck.get(partition.index))
+
+    def is_flying(self, partition: Partition) -> bool:
+        """Tell whether anything of a partition is staged or on its way."""
+        return partition.index in self._open.staged or partition.index in self._flying
 
     def staged(self, partition: Partition) -> Mapping[str, Write]:
         """Return what is staged for a partition and not yet sent."""
@@ -268,8 +271,8 @@ class Gate:
             self._hooks.on_trouble(f"commit {ending.name.lower()}", None)
             self._ownership.lose(partition)
             self._memory.forget(partition.prefix)
-            self.drop([partition], self._ownership.refusal())
-        _fail([held.ask for held in staged.held], self._ownership.refusal())
+            self.drop([partition], self._ownership.refusal(partition.index))
+        _fail([held.ask for held in staged.held], self._ownership.refusal(partition.index))
 
     def _unknown(self, flight: _Flight, error: StoreUnreachable) -> None:
         """Nobody knows what was written: say so to everyone who waits for it."""

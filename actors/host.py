@@ -40,6 +40,9 @@ TURNS: Final = 21
 larger cycles clients fall into step: all wait for one flight, while nobody runs turns. A third of
 64 connections; at 256, cycles of 42 do as well."""
 AGE_MS: Final = 60_000
+HAND_OVER_MS: Final = 1_000
+"""How long a partition that is handed over waits for its mails; a slow mail server must not keep
+it from being served. The next owner sends what is not settled by then, with the same Message-ID."""
 
 
 def _nobody_waits() -> None:
@@ -78,7 +81,7 @@ class Host:
         self._lonely: Ask | None = None
         self._aged_at_ms = 0
         self._intake = True
-        self._leaving: set[int] = set()
+        self._leaving: dict[int, int] = {}
         self.on_work: Callable[[], None] = _nobody_waits
         self.figures = Figures()
         self.gate = Gate(
@@ -118,7 +121,7 @@ class Host:
         """
         partition = partition_of(slug)
         if not self._intake or not self._takes(partition):
-            raise self._ownership.refusal()
+            raise self._ownership.refusal(partition)
         ask = Ask(slug, partition, message, asyncio.get_running_loop().create_future())
         try:
             self._mailboxes.put(ask)
@@ -145,7 +148,12 @@ class Host:
                 for a lease later.
         """
         self._ownership.want(wanted, silent)
-        self._leaving = {p.index for p in self._ownership.held() if p.index not in wanted}
+        until_ms = self._clock.now_ms() + HAND_OVER_MS
+        self._leaving = {
+            p.index: self._leaving.get(p.index, until_ms)
+            for p in self._ownership.held()
+            if p.index not in wanted
+        }
 
     def stop_intake(self) -> None:
         """Refuse whatever comes from now on; what is queued is still worked off."""
@@ -182,7 +190,8 @@ class Host:
             if self._ownership.renewal_due():
                 lost = await self._ownership.renew()
                 self._forget(lost)
-                self.gate.drop(lost, self._ownership.refusal())
+                for partition in lost:
+                    self.gate.drop([partition], self._ownership.refusal(partition.index))
             if self._leaving:
                 await self._hand_over()
             if self._intake and self._ownership.wants_more():
@@ -205,12 +214,19 @@ class Host:
     async def _hand_over(self) -> None:
         """Give up what is to leave, once its last commit is answered and its mails are settled."""
         held = [self._ownership.partitions[index] for index in self._leaving]
-        ready = [p for p in held if self._hooks.on_leaving(p.index) and self.gate.is_clear(p)]
-        self._leaving.difference_update(p.index for p in held if not p.owned or p in ready)
-        ready = [partition for partition in ready if partition.owned]
+        ready = [partition for partition in held if partition.owned and self._is_done(partition)]
+        for partition in held:
+            if not partition.owned or partition in ready:
+                del self._leaving[partition.index]
         if ready:
             await self._ownership.give_up(ready)
             self._forget(ready)
+
+    def _is_done(self, partition: Partition) -> bool:
+        """Tell whether a partition that leaves has nothing left to wait for."""
+        is_settled = self._hooks.on_leaving(partition.index) and self.gate.is_clear(partition)
+        is_late = self._clock.now_ms() >= self._leaving[partition.index]
+        return is_settled or (is_late and not self.gate.is_flying(partition))
 
     def _takes(self, partition: int) -> bool:
         """Tell whether a message for a partition may run here now."""
@@ -231,7 +247,7 @@ class Host:
         if ask.future.done():
             return
         if not self._takes(ask.partition):
-            ask.fail(self._ownership.refusal())
+            ask.fail(self._ownership.refusal(ask.partition))
             return
         partition = self._ownership.partitions[ask.partition]
         ledger = Ledger(

@@ -11,7 +11,7 @@ round trip. It ends, per partition, in one of three ways:
 ``RedisJournal`` (in ``redis_journal``) is the real one; the simulator has a model of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
@@ -107,12 +107,25 @@ class Journal(Protocol):
         """Take partitions; None for each that somebody else took first."""
 
     async def confirm(
-        self, owner: str, held: Sequence[tuple[int, int]], lease_ms: int
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        lease_ms: int,
+        *,
+        settled: Collection[int] = (),
     ) -> list[Ending]:
-        """Tell whether these (partition, epoch) are still held, and that this host lives."""
+        """Tell whether these (partition, epoch) are still held, and that this host lives.
+
+        ``settled``: the partitions for which it has waited for whoever was before it.
+        """
 
     async def release(
-        self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool = True
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        *,
+        settled: Collection[int] = (),
+        leaves: bool = True,
     ) -> None:
         """Give these (partition, epoch) up; ``leaves``: the host is heard of no more."""
 

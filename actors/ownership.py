@@ -61,7 +61,8 @@ class Partition:
     """One partition as this host knows it.
 
     ``seq`` numbers the latest commit that was sent, ``acknowledged_seq`` the latest that the store
-    is known to have. ``turns`` counts the turns run for it.
+    is known to have. ``settled``: the store knows that this host has waited for whoever was before
+    it. ``turns`` counts the turns run for it.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class Partition:
         "proven_at",
         "seq",
         "serve_from",
+        "settled",
         "turns",
         "went_back",
     )
@@ -86,6 +88,7 @@ class Partition:
         self.acknowledged_seq = 0
         self.owned = False
         self.serve_from = 0.0
+        self.settled = False
         self.proven_at = 0.0
         self.burned_before_ms = 0
         self.went_back = False
@@ -149,9 +152,10 @@ class Ownership:
         now = self._ticks()
         return known.owned and known.serve_from <= now < known.proven_at + self._serving
 
-    def refusal(self) -> Unavailable:
+    def refusal(self, partition: int) -> Unavailable:
         """Say why this host does not serve: the store cannot be reached, or somebody else may."""
-        if not self.reachable:
+        # One that is wanted for nothing yet has not asked the store for anything either.
+        if not self.reachable and partition in self.wanted:
             return StoreUnreachable("the store cannot be reached")
         return NotOwner("this host does not own the storefront's partition now")
 
@@ -235,16 +239,19 @@ class Ownership:
         if not held:
             return []
         sent = self._ticks()
+        waited = self._waited(held)
         endings = await self._journal.confirm(
             self.owner,
             [(partition.index, partition.epoch) for partition in held],
             int(self._lease * 1000),
+            settled={partition.index for partition in held if not partition.settled} & waited,
         )
         self._renewed_at = sent
         lost = []
         for partition, ending in zip(held, endings, strict=True):
             if ending is Ending.COMMITTED:
                 partition.proven_at = sent
+                partition.settled = partition.settled or partition.index in waited
             else:
                 self.lose(partition)
                 lost.append(partition)
@@ -268,8 +275,9 @@ class Ownership:
         Raises:
             StoreUnreachable: When the store does not answer; the next owner waits for the lease.
         """
+        waited = self._waited(self.held())
         held = [(partition.index, partition.epoch) for partition in self.lose_all()]
-        await self._journal.release(self.owner, held, leaves=True)
+        await self._journal.release(self.owner, held, settled=waited, leaves=True)
 
     async def give_up(self, partitions: list[Partition]) -> None:
         """Give some up, under the same conditions; the rest goes on.
@@ -280,7 +288,8 @@ class Ownership:
         for partition in partitions:
             self.lose(partition)
         held = [(partition.index, partition.epoch) for partition in partitions]
-        await self._journal.release(self.owner, held, leaves=False)
+        waited = self._waited(partitions)
+        await self._journal.release(self.owner, held, settled=waited, leaves=False)
 
     def high_water(self) -> dict[int, tuple[int, int]]:
         """Tell the highest (epoch, sequence) acknowledged per partition."""
@@ -298,9 +307,15 @@ class Ownership:
         partition.seq = partition.acknowledged_seq = result.seq
         partition.burned_before_ms = result.burned_before_ms
         partition.owned, partition.proven_at = True, sent
+        partition.settled = False
         partition.went_back = result.went_back
         self._clock.start_at(result.at_ms)
         self.rollbacks += result.went_back
+
+    def _waited(self, partitions: list[Partition]) -> set[int]:
+        """Tell for which of some this host has waited for whoever was before it."""
+        now = self._ticks()
+        return {partition.index for partition in partitions if partition.serve_from <= now}
 
     def _may_take(self, claim: Claim) -> bool:
         return self._is_gone(claim) or not claim.alive or claim.owner in self._silent

@@ -18,6 +18,7 @@ Plain asyncio on one loop; how hosts are reached and started is the fleet's busi
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -28,7 +29,7 @@ from doorward.actors.clocks import Ticks
 from doorward.actors.cluster.fleet import Fleet, Gone, NotStarted
 from doorward.actors.cluster.placement import next_moves
 from doorward.actors.cluster.plan import Plan, PlanStore
-from doorward.actors.cluster.seats import Agreed, Seat
+from doorward.actors.cluster.seats import SILENT_SECONDS, Agreed, Seat
 from doorward.actors.cluster.tables import Order, Report, Status, Table
 from doorward.actors.errors import ClusterRefused
 from doorward.actors.ownership import FindGone
@@ -79,6 +80,10 @@ class Steward:
         self._changing = asyncio.Lock()
         self._seats: dict[str, Seat] = {}
         self._beating: dict[str, asyncio.Task[None]] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+        self._ended: set[str] = set()
+        self._listened_at = ticks()
+        self._is_sure = True
         self._trouble = ""
         self.plan = Plan()
 
@@ -102,9 +107,9 @@ class Steward:
         """Hear every host once, then decide what follows; after trouble the next beat goes on."""
         try:
             await self._hear_all()
+            self._listen()
             async with self._changing:
-                await self._decide()
-            self._trouble = ""
+                self._trouble = await self._decide()
         except Exception as error:  # noqa: BLE001 - a steward that stops helps nobody
             self._trouble = f"{type(error).__name__}: {error}"
             self._on_trouble("steward", error)
@@ -165,9 +170,10 @@ class Steward:
         node = next((n for n in await self._fleet.nodes() if name in {n.id, n.address}), None)
         if node is None:
             raise ClusterRefused(f"there is no host and no node {name}")
-        there = [host for host, seat in self._seats.items() if seat.node == node.id]
-        drained = tuple(dict.fromkeys((*self.plan.drained, node.id)))
-        await self._change(lambda plan: replace(_without(plan, there), drained=drained))
+        at = node.id
+        await self._change(
+            lambda plan: replace(plan, drained=tuple(dict.fromkeys((*plan.drained, at))))
+        )
 
     async def pin(self, slug: str, host: str) -> None:
         """Keep a storefront, and its whole partition, at a host; an empty name lets it go.
@@ -179,9 +185,7 @@ class Steward:
             raise ClusterRefused(f"{slug} is no storefront's slug")
         if host and host not in self.plan.members:
             raise ClusterRefused(f"there is no host {host}, or it is leaving")
-        others = {at: name for at, name in self.plan.pins.items() if at != slug}
-        pins = others | {slug: host} if host else others
-        await self._change(lambda plan: replace(plan, pins=pins))
+        await self._change(lambda plan: _pinned(plan, slug, host))
 
     async def down(self) -> None:
         """Let all hosts finish and end."""
@@ -195,22 +199,32 @@ class Steward:
 
     async def _hear_all(self) -> None:
         """Send every host a beat, and wait for the answers as long as a beat lasts."""
+        self._listen()
         now = self._ticks()
+        silent = [owner for seat in self._seats.values() for owner in seat.silent_owners(now)]
         for name in self.plan.hosts:
             self._seats.setdefault(name, Seat(now))
-            if name not in self._beating:
-                self._beating[name] = asyncio.create_task(self._hear(name))
+            if name not in self._beating and name not in self._ending:
+                self._beating[name] = asyncio.create_task(self._hear(name, tuple(silent)))
         if self._beating:
             await asyncio.wait(self._beating.values(), timeout=BEAT_SECONDS)
         gone = await self._find_gone(frozenset(s.owner for s in self._seats.values() if s.owner))
         for seat in self._seats.values():
             seat.gone = seat.gone or seat.owner in gone
 
-    async def _hear(self, name: str) -> None:
+    def _listen(self) -> None:
+        """Hold nobody's silence against him while this steward was frozen or busy itself."""
+        now = self._ticks()
+        if now - self._listened_at > SILENT_SECONDS:
+            for seat in self._seats.values():
+                seat.excuse(now - self._listened_at)
+        self._listened_at = now
+
+    async def _hear(self, name: str, silent: tuple[str, ...]) -> None:
         seat = self._seats[name]
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._fleet.beat(name, self._order(seat))
+                answer = await self._fleet.beat(name, self._order(seat, silent))
             seat.hear(_reports.decode(answer), self._ticks())
         except Gone:
             seat.gone = True
@@ -221,28 +235,29 @@ class Steward:
         finally:
             self._beating.pop(name, None)
 
-    def _order(self, seat: Seat) -> bytes:
+    def _order(self, seat: Seat, silent: tuple[str, ...]) -> bytes:
         known = seat.report.version if seat.report is not None else 0
         table = self._table() if known != self.plan.version else None
-        now = self._ticks()
-        silent = [owner for each in self._seats.values() for owner in each.silent_owners(now)]
-        return _encoder.encode(Order(table, self.plan.version, tuple(silent)))
+        return _encoder.encode(Order(table, self.plan.version, silent))
 
     # --- deciding ---------------------------------------------------------------------------------
 
-    async def _decide(self) -> None:
-        """Change the plan where it no longer fits, then see to the fleet."""
+    async def _decide(self) -> str:
+        """Change the plan where it no longer fits, then see to the fleet; tell what is amiss."""
+        if not self._is_sure:
+            self.plan = await self._store.load()
+            self._is_sure = True
         plan = self._placed(self._manned(self.plan))
-        if plan != self.plan:
+        if plan != self.plan or self._newest() > self.plan.version:
             await self._keep(plan)
-        await self._see_to_the_fleet()
+        self._end_hosts()
+        return await self._start_hosts()
 
     def _manned(self, plan: Plan) -> Plan:
-        """Drop hosts that were silent for too long, or are done with; name new ones."""
+        """Let go who is lost, drained or too many, drop who has ended, and name new hosts."""
         now = self._ticks()
-        lost = [name for name in plan.hosts if self._is_lost(self._seats.get(name), now)]
-        done = [name for name in plan.leaving if self._is_done(self._seats.get(name), name)]
-        hosts = tuple(name for name in plan.hosts if name not in {*lost, *done})
+        plan = _without(plan, [name for name in plan.hosts if self._must_go(name, plan, now)])
+        hosts = tuple(name for name in plan.hosts if name not in self._ended)
         plan = replace(
             plan,
             hosts=hosts,
@@ -251,22 +266,34 @@ class Steward:
         )
         surplus = len(plan.members) - plan.wanted
         if surplus > 0:
-            return _without(plan, plan.members[-surplus:])
+            newest = reversed(plan.members)
+            return _without(
+                plan, sorted(newest, key=lambda name: self._is_live(name, now))[:surplus]
+            )
         names = [f"host-{plan.last + number}" for number in range(1, 1 - surplus)]
         return replace(plan, hosts=(*plan.hosts, *names), last=plan.last + len(names))
 
-    def _is_lost(self, seat: Seat | None, now: float) -> bool:
-        if seat is None:
-            return False
+    def _must_go(self, name: str, plan: Plan, now: float) -> bool:
+        seat = self._seats.get(name)
+        return seat is not None and (self._is_lost(seat, now) or seat.node in plan.drained)
+
+    def _is_live(self, name: str, now: float) -> bool:
+        seat = self._seats.get(name)
+        return seat is not None and seat.is_live(now, self._agreed)
+
+    def _is_lost(self, seat: Seat, now: float) -> bool:
         patience = STARTING_SECONDS if seat.report is None else REPLACED_SECONDS
         return seat.silent_for(now) > patience
 
-    def _is_done(self, seat: Seat | None, name: str) -> bool:
+    def _is_done(self, seat: Seat, name: str) -> bool:
         """Tell whether a host that leaves has nothing left, as it said itself."""
-        if seat is None or seat.report is None:
-            return seat is None or seat.gone
-        is_fresh = seat.report.version == self.plan.version
-        return is_fresh and not seat.report.held and name not in self.plan.owners
+        if name in self.plan.owners:
+            return False
+        if seat.report is None or seat.missing:
+            return seat.gone
+        # One that is refused does not follow the table.
+        is_fresh = seat.report.version == self.plan.version or bool(seat.why_not(self._agreed))
+        return is_fresh and not seat.report.held
 
     def _placed(self, plan: Plan) -> Plan:
         now = self._ticks()
@@ -281,7 +308,7 @@ class Steward:
             [name for name in there if name not in plan.leaving],
             leaving=[name for name in there if name in plan.leaving],
             pins={partition_of(slug): host for slug, host in plan.pins.items()},
-            load=_load(plan, seats.values()),
+            load=_load(plan, [seat for seat in seats.values() if not seat.is_silent(now)]),
             moving=self._moving(plan),
             at_once=MOVES_AT_ONCE,
         )
@@ -295,28 +322,58 @@ class Steward:
     def _moving(self, plan: Plan) -> set[int]:
         """Tell which partitions are not yet where the plan has them."""
         held = {n: set(s.report.held) for n, s in self._seats.items() if s.report is not None}
-        return {p for p, name in enumerate(plan.owners) if name and p not in held.get(name, ())}
+        # One that leaves is not waited for: what it has yet to take may as well go elsewhere.
+        expected = {name for name in plan.hosts if name not in plan.leaving}
+        return {
+            p
+            for p, name in enumerate(plan.owners)
+            if name in expected and p not in held.get(name, ())
+        }
 
-    async def _see_to_the_fleet(self) -> None:
-        """Start the hosts that are planned and missing, end those that are not planned any more."""
-        for name in [name for name in self._seats if name not in self.plan.hosts]:
-            silent = self._seats.pop(name).is_silent(self._ticks())
-            await self._fleet.end(name, at_once=silent)
-        missing = [name for name, seat in self._seats.items() if seat.missing]
-        if not missing:
-            return
+    def _end_hosts(self) -> None:
+        """End those that are done with; they stay in the plan until they have ended.
+
+        A steward that dies in between leaves no process behind that nobody knows of.
+        """
+        now = self._ticks()
+        self._seats = {name: seat for name, seat in self._seats.items() if name in self.plan.hosts}
+        for name in self.plan.leaving:
+            seat = self._seats.get(name)
+            if seat is None or name in self._ending or name in self._ended:
+                continue
+            if self._is_lost(seat, now) or self._is_done(seat, name):
+                ending = self._end(name, at_once=seat.is_silent(now))
+                self._ending[name] = asyncio.create_task(ending)
+
+    async def _end(self, name: str, *, at_once: bool) -> None:
+        try:
+            await self._fleet.end(name, at_once=at_once)
+            self._ended.add(name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            self._on_trouble(f"{name} cannot be ended", error)
+        finally:
+            del self._ending[name]
+
+    async def _start_hosts(self) -> str:
+        """Start the hosts that are planned and missing; tell for which there is no room."""
+        missing = [n for n, s in self._seats.items() if s.missing and n not in self.plan.leaving]
+        room = await self._room() if missing else {}
+        for name in missing:
+            node = max(room, key=lambda each: (room[each], each), default=None)
+            if node is None or room[node] <= 0:
+                return f"no node has room for {name}"
+            room[node] -= 1
+            await self._fleet.start(name, node)
+            self._seats[name].begin(node, self._ticks())
+        return ""
+
+    async def _room(self) -> dict[str, int]:
+        """Tell how many more hosts fit on each node."""
         room = {n.id: n.room for n in await self._fleet.nodes() if n.id not in self.plan.drained}
         for seat in self._seats.values():
             if seat.node in room and not seat.missing:
                 room[seat.node] -= 1
-        for name in missing:
-            node = max(room, key=lambda each: (room[each], each), default=None)
-            if node is None or room[node] <= 0:
-                self._on_trouble(f"no node has room for {name}", None)
-                return
-            room[node] -= 1
-            await self._fleet.start(name, node)
-            self._seats[name] = Seat(self._ticks())
+        return room
 
     # --- the plan ---------------------------------------------------------------------------------
 
@@ -335,12 +392,16 @@ class Steward:
 
     async def _keep(self, plan: Plan) -> bool:
         """Keep a plan before anybody goes by it; what somebody else kept meanwhile is read."""
-        newer = replace(plan, version=self.plan.version + 1)
-        if await self._store.save(newer, over=self.plan.version):
-            self.plan = newer
-            return True
-        self.plan = await self._store.load()
-        return False
+        self._is_sure = False
+        newer = replace(plan, version=max(self.plan.version, self._newest()) + 1)
+        kept = await self._store.save(newer, over=self.plan.version)
+        self.plan = newer if kept else await self._store.load()
+        self._is_sure = True
+        return kept
+
+    def _newest(self) -> int:
+        """Tell the newest table that a host has: newer than the plan if the store went back."""
+        return max((s.report.version for s in self._seats.values() if s.report), default=0)
 
     def _table(self) -> Table:
         return Table(self._agreed.store_id, self.plan.version, self.plan.owners)
@@ -348,12 +409,20 @@ class Steward:
 
 def _load(plan: Plan, seats: Iterable[Seat]) -> dict[int, float]:
     """Tell each partition's turns a second; nothing while there is too little to even out."""
-    rates = {p: rate for seat in seats for p, rate in seat.loads.items()}
+    rates: Counter[int] = Counter()
+    for seat in seats:
+        rates.update(seat.loads)
     if sum(rates.values()) < WORTH_EVENING:
         return {}
-    return {p: rates.get(p, 0.0) for p in range(len(plan.owners))}
+    return {p: rates[p] for p in range(len(plan.owners))}
 
 
 def _without(plan: Plan, names: Iterable[str]) -> Plan:
     """Let hosts leave."""
     return replace(plan, leaving=tuple(dict.fromkeys((*plan.leaving, *names))))
+
+
+def _pinned(plan: Plan, slug: str, host: str) -> Plan:
+    """Pin a storefront to a host, or let it go."""
+    others = {at: name for at, name in plan.pins.items() if at != slug}
+    return replace(plan, pins=others | {slug: host} if host else others)

@@ -26,7 +26,8 @@ from doorward.actors.post.mail import Mail
 from doorward.actors.systems import erasing
 
 STRAY_SECONDS: Final = 3.0
-"""How long a message may look for its host: a crashed one's partitions are served again by then."""
+"""How long a message may look for its host: what a host on the same machine left is served again by
+then. Where a lease is waited for, the first to come hear 503 instead of waiting that long."""
 AGAIN_SECONDS: Final = 0.03
 REFRESH_SECONDS: Final = 1.0
 _STRAYS: Final = 8_192

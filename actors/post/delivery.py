@@ -155,7 +155,7 @@ class Delivery:
         going = {name: job for name, job in self._in_hand.items() if name.startswith(prefix)}
         if not going:
             return True
-        ready = {job for job in (*self._ready, *self._ready_news) if job in going.values()}
+        ready = {*going.values()} & {*self._ready, *self._ready_news}
         for name, job in going.items():
             handle = self._retries.pop(job, None)
             if handle is not None:

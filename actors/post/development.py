@@ -67,7 +67,8 @@ class DevelopmentMailbox:
     def of(cls, mails: Iterable[Mail]) -> Self:
         """Keep mails of several mailboxes, in the order in which they were sent."""
         mailbox = cls()
-        mailbox._mails.extend(sorted(mails, key=lambda mail: mail.sent_at_ms))
+        in_order: list[Mail] = sorted(mails, key=_sent_at_ms)
+        mailbox._mails.extend(in_order)
         return mailbox
 
     def find(self, mail_id: str) -> Mail | None:
@@ -79,3 +80,7 @@ class DevelopmentMailbox:
             mail = kept if isinstance(kept, Mail) else kept()
             if mail is not None:
                 yield mail
+
+
+def _sent_at_ms(mail: Mail) -> int:
+    return mail.sent_at_ms

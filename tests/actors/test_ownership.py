@@ -5,7 +5,7 @@ import pytest
 from doorward.actors.clocks import StoreClock
 from doorward.actors.errors import NotOwner, StoreUnreachable
 from doorward.actors.journal import Commit, Ending
-from doorward.actors.ownership import ALL, Ownership
+from doorward.actors.ownership import ALL, FindGone, Ownership
 from doorward.actors.partitions import PARTITIONS
 from tests.actors.harness import LEASE_SECONDS, START_MS, Site
 from tests.actors.simulation.model_journal import ModelJournal, T, Work, done
@@ -43,6 +43,8 @@ class Contender:
         *,
         dead: tuple[str, ...] = (),
         wanted: frozenset[int] = frozenset({P}),
+        look_again_seconds: float | None = None,
+        find_gone: FindGone | None = None,
     ) -> None:
         self.site = site
         self.wire = Wire()
@@ -56,6 +58,8 @@ class Contender:
             clock=self.clock,
             dead=dead,
             wanted=wanted,
+            look_again_seconds=look_again_seconds,
+            find_gone=find_gone,
         )
 
     async def take(self) -> list[int]:
@@ -204,7 +208,7 @@ async def test_the_old_owner_learns_that_it_lost(site: Site) -> None:
 
     assert [partition.index for partition in lost] == [P]
     assert not ann.serves()
-    assert isinstance(ann.ownership.refusal(), NotOwner)
+    assert isinstance(ann.ownership.refusal(P), NotOwner)
 
 
 async def test_a_released_partition_is_served_at_once(site: Site) -> None:
@@ -344,7 +348,8 @@ async def test_who_lost_everything_says_that_the_store_is_away(site: Site) -> No
 
     assert [partition.index for partition in lost] == [P]
     assert not ann.serves()
-    assert isinstance(ann.ownership.refusal(), StoreUnreachable)
+    assert isinstance(ann.ownership.refusal(P), StoreUnreachable)
+    assert isinstance(ann.ownership.refusal(OTHERS), NotOwner)
 
 
 async def test_a_store_that_went_back_is_noticed_when_renewing(site: Site) -> None:
@@ -410,3 +415,201 @@ async def test_a_late_commit_of_an_earlier_epoch_is_refused(site: Site) -> None:
     await ann.take()
 
     assert site.store.commit(late) is Ending.FENCED
+
+
+# --- told what to have ----------------------------------------------------------------------------
+
+
+class Coroner:
+    """Tells who is gone, and notes whom it was asked about."""
+
+    def __init__(self, *gone: str) -> None:
+        self.gone = frozenset(gone)
+        self.asked: list[frozenset[str]] = []
+
+    async def __call__(self, owners: frozenset[str]) -> frozenset[str]:
+        self.asked.append(owners)
+        return owners & self.gone
+
+
+async def test_who_is_wanted_for_nothing_takes_nothing(site: Site) -> None:
+    ann = Contender(site, "ann", wanted=frozenset())
+
+    assert not ann.ownership.wants_more()
+    assert await ann.take() == []
+    assert site.store.image.rows == {}
+
+
+async def test_who_is_wanted_for_nothing_yet_does_not_say_that_the_store_is_away(
+    site: Site,
+) -> None:
+    ann = Contender(site, "ann", wanted=frozenset())
+
+    assert isinstance(ann.ownership.refusal(P), NotOwner)
+
+
+async def test_only_what_is_wanted_is_taken(site: Site) -> None:
+    ann = await owner_of(site)
+
+    ann.ownership.want(frozenset({P, OTHERS}), ())
+    taken = await ann.take()
+
+    assert taken == [OTHERS]
+    assert [partition.index for partition in ann.ownership.held()] == [P, OTHERS]
+
+
+async def test_who_is_told_something_new_looks_at_once(site: Site) -> None:
+    await owner_of(site)
+    bob = Contender(site, "bob")
+    looks = []
+    for wanted, silent in (
+        (frozenset({P}), ()),
+        (frozenset({P}), ()),
+        (frozenset({P, OTHERS}), ()),
+        (frozenset({P}), ()),
+        (frozenset({P}), frozenset({"cid"})),
+        (frozenset({P}), frozenset({"cid"})),
+    ):
+        await bob.take()
+        bob.ownership.want(wanted, silent)
+        looks.append(bob.ownership.wants_more())
+
+    assert looks == [False, False, True, True, True, False]
+
+
+async def test_how_soon_somebody_looks_again_can_be_said(site: Site) -> None:
+    await owner_of(site)
+    bob = Contender(site, "bob", look_again_seconds=0.1)
+    await bob.take()
+    looks = [bob.ownership.wants_more()]
+
+    site.seconds += 0.1
+    looks.append(bob.ownership.wants_more())
+
+    assert looks == [False, True]
+
+
+async def test_a_silent_owners_partition_is_taken_at_once_and_answered_for_a_lease_later(
+    site: Site,
+) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob")
+    bob.ownership.want(frozenset({P}), frozenset({"ann"}))
+
+    taken = await bob.take()
+    served = []
+    for _ in range(31):
+        served.append((ann.serves(), bob.serves()))
+        await bob.ownership.renew()
+        site.seconds += LEASE_SECONDS / 30
+    served.append((ann.serves(), bob.serves()))
+
+    assert taken == [P]
+    assert served[0] == (True, False)
+    assert served[-1] == (False, True)
+    assert (True, True) not in served
+
+
+async def test_who_is_silent_is_taken_from_only_what_is_his(site: Site) -> None:
+    await owner_of(site)
+    bob = Contender(site, "bob")
+    bob.ownership.want(frozenset({P}), frozenset({"cid"}))
+
+    assert await bob.take() == []
+
+
+async def test_nobody_waits_for_who_is_proven_gone(site: Site) -> None:
+    await owner_of(site)
+    coroner = Coroner("ann")
+    bob = Contender(site, "bob", find_gone=coroner)
+
+    taken = await bob.take()
+
+    assert taken == [P]
+    assert bob.serves()
+    assert coroner.asked == [frozenset({"ann"})]
+
+
+async def test_who_is_not_proven_gone_is_left_alone_or_waited_for(site: Site) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob", find_gone=Coroner("cid"))
+    alive = await bob.take()
+    ann.silence()
+    site.seconds += LEASE_SECONDS / 3
+
+    assert alive == []
+    assert await bob.take() == [P]
+    assert not bob.serves()
+
+
+async def test_proof_that_is_outdated_proves_nothing(site: Site) -> None:
+    await owner_of(site)
+    coroner = Coroner("ann")
+    bob = Contender(site, "bob", find_gone=coroner)
+    await bob.take()
+    await bob.ownership.release()
+    coroner.gone = frozenset()
+    await owner_of(site, "ann")
+
+    assert await bob.take() == []
+
+
+async def test_who_is_proven_gone_and_had_not_waited_itself_is_waited_for(site: Site) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob")
+    bob.ownership.want(frozenset({P}), frozenset({"ann"}))
+    await bob.take()
+    cid = Contender(site, "cid", find_gone=Coroner("bob"))
+
+    taken = await cid.take()
+
+    assert taken == [P]
+    assert ann.serves()
+    assert not cid.serves()
+
+
+async def test_nobody_is_asked_whether_we_or_nobody_are_gone(site: Site) -> None:
+    coroner = Coroner()
+    ann = Contender(site, "ann", find_gone=coroner)
+    await ann.take()
+    ann.ownership.lose_all()
+    await ann.take()
+
+    assert coroner.asked == []
+    assert ann.serves()
+
+
+async def test_what_is_given_up_is_served_by_the_next_at_once_and_the_rest_goes_on(
+    site: Site,
+) -> None:
+    both = frozenset({P, OTHERS})
+    ann, bob = Contender(site, "ann", wanted=both), Contender(site, "bob", wanted=both)
+    await ann.take()
+    await ann.ownership.renew()
+
+    await ann.ownership.give_up([ann.ownership.partitions[P]])
+    given = [ann.ownership.serves(P), ann.ownership.serves(OTHERS)]
+    taken = await bob.take()
+
+    assert given == [False, True]
+    assert taken == [P]
+    assert bob.ownership.serves(P)
+    assert "ann" in site.store.image.marks
+
+
+async def test_who_releases_everything_is_heard_of_no_more(site: Site) -> None:
+    ann = await owner_of(site)
+
+    await ann.ownership.release()
+
+    assert "ann" not in site.store.image.marks
+
+
+async def test_what_is_given_up_is_not_served_even_if_the_store_never_heard_of_it(
+    site: Site,
+) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob")
+    ann.wire.questions_lost = [True]
+
+    with pytest.raises(StoreUnreachable):
+        await ann.ownership.give_up([ann.ownership.partitions[P]])
+
+    assert not ann.serves()
+    assert await bob.take() == []

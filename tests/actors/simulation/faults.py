@@ -135,7 +135,7 @@ class Faults:
             if machine is not left:
                 machine.crash()
         rows = store.image.rows
-        lost = {p: row.seq for p, row in rows.items() if row != image.rows.get(p)}
+        lost = {p: (row.epoch, row.seq) for p, row in rows.items() if row != image.rows.get(p)}
         store.image = image
         world.history.went_back(lost, _short(image, world.marks), snapshot)
         world.promises.went_back(lost, snapshot)

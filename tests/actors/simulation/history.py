@@ -83,7 +83,7 @@ class History:
         self._by_name = {(slug, tokens.email_id(email)): (slug, email) for slug, email in mailboxes}
         self._holders: dict[int, tuple[int, str]] = {}
         self._burned_ms: dict[int, int] = {}
-        self._lost: dict[int, int] = {}
+        self._lost: dict[int, tuple[int, int]] = {}
         self._unburned: dict[int, int] = {}
         self._current: dict[Mailbox, Issued] = {}
         self.issued: dict[bytes, Issued] = {}
@@ -106,7 +106,9 @@ class History:
             self._burned_ms[partition] = row.burned_ms
             if partition not in self._lost:
                 raise Violation(f"{owner} burned codes of partition {partition} that lost nothing")
-            if row.seq >= self._lost[partition]:
+            epoch, seq = self._lost[partition]
+            # Until it has come as far again, somebody else may find less than he was told of.
+            if row.epoch > epoch and row.seq >= seq:
                 del self._lost[partition]
             self._unburned.pop(partition, None)
             self._burn({partition})
@@ -135,19 +137,21 @@ class History:
         for job in jobs:
             self._mail(job, event, commit)
 
-    def went_back(self, lost: dict[int, int], noticed: set[int], snapshot: int) -> None:
+    def went_back(self, lost: dict[int, tuple[int, int]], noticed: set[int], snapshot: int) -> None:
         """Follow a store that was put back to what it was at event ``snapshot``.
 
         Args:
-            lost: Partitions that lost something, and the sequence they had reached: codes of these
-                may be burned, by whoever finds less than he was told of.
+            lost: Partitions that lost something, and the epoch and sequence they had reached: codes
+                of these may be burned, by whoever finds less than he was told of.
             noticed: Those whose loss everybody left can tell: codes of these must be burned.
             snapshot: What was committed later is lost.
         """
         event, rows = self.tick(), self._store.image.rows
         self._holders = {p: (row.epoch, row.owner) for p, row in rows.items()}
         self._burned_ms = {p: row.burned_ms for p, row in rows.items()}
-        self._lost |= lost
+        for partition, (epoch, seq) in lost.items():
+            known_epoch, known_seq = self._lost.get(partition, (0, 0))
+            self._lost[partition] = max(epoch, known_epoch), max(seq, known_seq)
         self._unburned |= {p: self._store.row(p).epoch for p in noticed}
         self.lost_mails |= {name: m for name, m in self.mailed.items() if not self._kept(m)}
         self.mailed = {name: m for name, m in self.mailed.items() if self._kept(m)}

@@ -4,7 +4,7 @@ What a call does to the store is a generator: it yields between steps that are a
 a wire can tear between them (Redis runs a script whole; two scripts of one flush are two steps).
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from itertools import count
 from typing import Protocol, TypeVar
 
@@ -73,14 +73,24 @@ class ModelJournal:
         return await self._wire.carry(self._take(owner, bids, at_ms))
 
     async def confirm(
-        self, owner: str, held: Sequence[tuple[int, int]], lease_ms: int
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        lease_ms: int,
+        *,
+        settled: Collection[int] = (),
     ) -> list[Ending]:
-        return await self._wire.carry(self._confirm(owner, held, lease_ms))
+        return await self._wire.carry(self._confirm(owner, held, lease_ms, settled))
 
     async def release(
-        self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool = True
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        *,
+        settled: Collection[int] = (),
+        leaves: bool = True,
     ) -> None:
-        await self._wire.carry(self._release(owner, held, leaves=leaves))
+        await self._wire.carry(self._release(owner, held, settled, leaves=leaves))
 
     async def outbox(self, partition: int, after: str, count: int) -> list[tuple[str, bytes]]:
         return await self._wire.carry(self._outbox(partition, after, count))
@@ -117,14 +127,25 @@ class ModelJournal:
         return taken
 
     def _confirm(
-        self, owner: str, held: Sequence[tuple[int, int]], lease_ms: int
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        lease_ms: int,
+        settled: Collection[int],
     ) -> Work[list[Ending]]:
         yield
-        return self._store.confirm(owner, held, lease_ms)
+        return self._store.confirm(owner, held, lease_ms, settled)
 
-    def _release(self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool) -> Work[None]:
+    def _release(
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        settled: Collection[int],
+        *,
+        leaves: bool,
+    ) -> Work[None]:
         yield
-        self._store.release(owner, held, leaves=leaves)
+        self._store.release(owner, held, settled=settled, leaves=leaves)
 
     def _outbox(self, partition: int, after: str, count: int) -> Work[list[tuple[str, bytes]]]:
         yield

@@ -4,7 +4,7 @@
 and happens at once; what can go wrong on the way is the wire's affair (``model_journal``).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -145,17 +145,38 @@ class ModelStore:
         """Tell whether the store is below what the bidder knows it has reached."""
         return row.epoch < bid.floor_epoch or row.seq < bid.floor_seq
 
-    def confirm(self, owner: str, held: Sequence[tuple[int, int]], lease_ms: int) -> list[Ending]:
+    def confirm(
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        lease_ms: int,
+        settled: Collection[int],
+    ) -> list[Ending]:
         """Do what ``confirm.lua`` does, and mark the host alive."""
         self.image.marks[owner] = self._wall_ms() + lease_ms
-        return [self._verdict(owner, self.row(partition), epoch) for partition, epoch in held]
+        verdicts = []
+        for partition, epoch in held:
+            row = self.row(partition)
+            verdict = self._verdict(owner, row, epoch)
+            if verdict is Ending.COMMITTED and partition in settled:
+                self.image.rows[partition] = replace(row, settled=True)
+            verdicts.append(verdict)
+        return verdicts
 
-    def release(self, owner: str, held: Sequence[tuple[int, int]], *, leaves: bool) -> None:
+    def release(
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        *,
+        settled: Collection[int],
+        leaves: bool,
+    ) -> None:
         """Do what ``release.lua`` does, and unmark a host that leaves."""
         for partition, epoch in held:
             row = self.row(partition)
             if (row.epoch, row.owner) == (epoch, owner):
-                self.image.rows[partition] = replace(row, owner="")
+                settles = row.settled or partition in settled
+                self.image.rows[partition] = replace(row, owner="", settled=settles)
         if leaves:
             self.image.marks.pop(owner, None)
 

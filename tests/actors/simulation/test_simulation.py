@@ -6,7 +6,7 @@ More: ``DOORWARD_SIM_SEEDS`` (how many), ``DOORWARD_SIM_FIRST`` (from which),
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -36,9 +36,9 @@ CAUGHT_WITHIN: Final = 200
 
 KEPT: Final = (
     # A take whose reply was lost, and taken again: nobody waited for the last owner's lease.
-    212,
-    350,
-    560,
+    48,
+    73,
+    243,
 )
 KEPT_STEPS: Final = 150
 
@@ -95,8 +95,14 @@ class BlindStore(ModelStore):
         ending = super().judge(row, commit)
         return Ending.COMMITTED if ending is Ending.WENT_BACK else ending
 
-    def confirm(self, owner: str, held: Sequence[tuple[int, int]], lease_ms: int) -> list[Ending]:
-        verdicts = super().confirm(owner, held, lease_ms)
+    def confirm(
+        self,
+        owner: str,
+        held: Sequence[tuple[int, int]],
+        lease_ms: int,
+        settled: Collection[int],
+    ) -> list[Ending]:
+        verdicts = super().confirm(owner, held, lease_ms, settled)
         back = Ending.WENT_BACK
         return [Ending.COMMITTED if verdict is back else verdict for verdict in verdicts]
 
