@@ -22,19 +22,16 @@ from typing import Any, Final
 import redis.asyncio as aioredis
 from redis.crc import key_slot
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from doorward.actors.journal import Commit, Ending
 from doorward.actors.partitions import partition_key
+from doorward.actors.redis_asking import all_of, heard_of
 from doorward.actors.redis_scripts import ENDINGS, Words, commit_calls
-from doorward.actors.redis_server import RedisServer, all_of
+from doorward.actors.redis_server import RedisServer
 from doorward.actors.redis_shards import Call, Held, Keeper
 from doorward.actors.redis_slots import View, best_view, is_leaving, read_view
 from doorward.config.redis_urls import Address
 
-LOOK_SECONDS: Final = 0.2
-"""How long a node may take to say who keeps what. All are asked at the same time, so one that is
-frozen costs this much of a call's time, and no more."""
 _REFUSALS: Final = (ResponseError, AuthenticationError)
 
 
@@ -100,10 +97,6 @@ class RedisCluster:
         """See ``Shards.keeper``."""
         return _Keeper(_server_of(key, self._keepers or await self._found()), key)
 
-    async def client_of(self, key: str) -> "aioredis.Redis":
-        """Return a client of the node that keeps a key."""
-        return _server_of(key, self._keepers or await self._found()).client
-
     async def masters(self) -> tuple[View, dict[Address, "aioredis.Redis"]]:
         """Ask who keeps what, and return that with a client of every node that keeps anything.
 
@@ -160,22 +153,15 @@ class RedisCluster:
             return self._keepers
 
     async def _view(self) -> View:
-        asked = sorted(self._seeds | self._servers.keys())
-        answers = await asyncio.gather(*map(self._view_of, asked), return_exceptions=True)
-        views = [answer for answer in answers if isinstance(answer, View)]
+        views, errors = await heard_of(map(self._view_of, self._seeds | self._servers.keys()))
         if views:
             return best_view(views)
-        errors = [answer for answer in answers if isinstance(answer, BaseException)]
-        # Who refuses us tells more than who does not answer.
+        # Who refuses us tells more than who cannot be reached.
         raise next((error for error in errors if isinstance(error, _REFUSALS)), errors[0])
 
     async def _view_of(self, address: Address) -> View:
-        try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                calls = [("CLUSTER", "INFO"), ("CLUSTER", "SLOTS")]
-                info, slots = await self._server(address).ask(calls)
-        except TimeoutError:
-            raise RedisConnectionError("a node of the cluster does not answer") from None
+        calls = [("CLUSTER", "INFO"), ("CLUSTER", "SLOTS")]
+        info, slots = await self._server(address).ask(calls)
         return read_view(info, slots, address)
 
     def _server(self, address: Address) -> RedisServer:

@@ -19,12 +19,14 @@ from weakref import WeakSet
 import redis.asyncio as aioredis
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.utils import str_if_bytes
 
 from doorward.actors.errors import StoreRefused
+from doorward.actors.redis_asking import heard_of
 from doorward.actors.redis_shards import OneServer
 
-LOOK_SECONDS: Final = 0.2
-"""How long a Sentinel may take to answer: one that is frozen must not use up a call's time."""
+LOOK_SECONDS: Final = 1.0
+"""How long is listened for news of another master."""
 
 
 class Master(NamedTuple):
@@ -56,10 +58,9 @@ class Sentinels:
             StoreRefused: The Sentinels answer and will not tell: no such service, or a password.
             RedisConnectionError: None answers, or the master is down and no other chosen yet.
         """
-        answers = await asyncio.gather(*map(self._ask, self._clients), return_exceptions=True)
-        named = [answer for answer in answers if isinstance(answer, Master)]
+        named, errors = await heard_of(map(self._ask, self._clients))
         if not named:
-            raise _reason(answers, self._service)
+            raise _reason(errors, self._service)
         latest = max(named, key=lambda master: (master.epoch, not master.is_down))
         if latest.is_down:
             raise RedisConnectionError("the master is down, and no other is chosen yet")
@@ -71,8 +72,9 @@ class Sentinels:
         Sentinels that do not answer are no news: the door stays open without them.
         """
         try:
-            named = await self.master()
-        except (RedisConnectionError, StoreRefused):
+            async with asyncio.timeout(LOOK_SECONDS):
+                named = await self.master()
+        except (RedisConnectionError, StoreRefused, TimeoutError):
             return False
         return any(made.is_connected and made.is_before(named) for made in self.connections)
 
@@ -82,20 +84,19 @@ class Sentinels:
             await client.aclose()
 
     async def _ask(self, client: "aioredis.Redis") -> Master:
-        async with asyncio.timeout(LOOK_SECONDS):
-            state: Any = await client.sentinel_master(self._service)
-            # Late in a failover the state is still the old master's, the address the new one's.
-            address: Any = await client.sentinel_get_master_addr_by_name(self._service)
-        host, port = str(address[0]), int(address[1])
+        state: Any = await client.sentinel_master(self._service)
+        # Late in a failover the state is still the old master's, the address the new one's.
+        address: Any = await client.sentinel_get_master_addr_by_name(self._service)
+        host, port = str_if_bytes(address[0]), int(address[1])
         is_its = (host, port) == (state["ip"], state["port"])
         is_down = state["is_sdown"] or state["is_odown"] or not state["is_master"]
         return Master(host, port, int(state["config-epoch"]), bool(is_its and is_down))
 
 
-def _reason(answers: Sequence[object], service: str) -> Exception:
-    for answer in answers:
-        if isinstance(answer, ResponseError | AuthenticationError):
-            return StoreRefused(f"the Sentinels do not tell the master of {service!r} ({answer})")
+def _reason(errors: Sequence[BaseException], service: str) -> Exception:
+    for error in errors:
+        if isinstance(error, ResponseError | AuthenticationError):
+            return StoreRefused(f"the Sentinels do not tell the master of {service!r} ({error})")
     return RedisConnectionError("no Sentinel answers")
 
 

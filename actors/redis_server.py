@@ -1,9 +1,9 @@
 """One Redis server as a journal uses it: a pool for all kinds of calls, a lane for flushes."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import hiredis
 import redis.asyncio as aioredis
@@ -11,8 +11,6 @@ from redis.exceptions import RedisError
 
 from doorward.actors.lane import Lane
 from doorward.actors.redis_scripts import SOURCES, Words
-
-T = TypeVar("T")
 
 _PARTING_SECONDS: Final = 0.1
 """For closing idle connections in order; a server that is frozen would not part from them."""
@@ -79,19 +77,6 @@ class RedisServer:
         await self.leave_lane()
         with suppress(RedisError, OSError):
             await self.client.aclose()
-
-
-async def all_of(*asked: Awaitable[T]) -> list[T]:
-    """Ask at the same time, wait for every one, and return what they said, in order.
-
-    Raises:
-        BaseException: What the first of them raised, once none is on its way any more.
-    """
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return [answer for answer in answers if not isinstance(answer, BaseException)]
 
 
 def _scan(cursor: int, pattern: str) -> Words:

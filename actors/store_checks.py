@@ -5,7 +5,7 @@ be shown to persist is refused. Managed services forbid ``CONFIG``: what decides
 from ``INFO`` first, and what could not be looked at is said rather than assumed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -13,9 +13,13 @@ from redis import asyncio as aioredis
 from redis import exceptions
 
 from doorward.actors.errors import StoreRefused, StoreUnreachable
+from doorward.actors.redis_cluster import RedisCluster
 from doorward.actors.redis_program import OLDEST_VERSION, release_of
+from doorward.actors.redis_slots import View, gaps
+from doorward.config.redis_urls import Address
 
 _SETTINGS: Final = ("appendonly", "appendfsync", "no-appendfsync-on-rewrite", "maxmemory-policy")
+_OTHER_URLS: Final = {"cluster": "redis+cluster://", "sentinel": "redis+sentinel://"}
 
 
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +44,7 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def check_store(
-    client: aioredis.Redis, *, allow_volatile: bool, embedded: bool
+    client: aioredis.Redis, *, allow_volatile: bool, embedded: bool, fails_over: bool = False
 ) -> StoreFacts:
     """Look at a Redis before anything is kept in it.
 
@@ -48,6 +52,7 @@ async def check_store(
         client: A client with its own retries off.
         allow_volatile: ``DOORWARD_ALLOW_VOLATILE``: accept a store that may forget everything.
         embedded: It is our own child: everything must be visible, and it must persist regardless.
+        fails_over: Others may make a replica the master: it is behind Sentinels.
 
     Returns:
         What was found.
@@ -59,12 +64,43 @@ async def check_store(
     info = await _info(client)
     facts = _facts(info, await _visible_settings(client))
     volatile_allowed = allow_volatile and not embedded
-    problems = [*_problems(facts, volatile_allowed=volatile_allowed)]
+    problems = [*_mode_problems(info), *_problems(facts, volatile_allowed=volatile_allowed)]
     if embedded:
         problems += [f"{name} cannot be seen: it must be" for name in facts.unchecked]
-    if problems:
-        raise StoreRefused("the store must not be used: " + "; ".join(problems))
-    return msgspec.structs.replace(facts, warnings=tuple(_warnings(facts, info)))
+    _refuse_for(problems)
+    warnings = [*_warnings(facts, info), *(_replica_warnings(info) if fails_over else ())]
+    return msgspec.structs.replace(facts, warnings=tuple(warnings))
+
+
+async def check_cluster(
+    cluster: RedisCluster, *, allow_volatile: bool
+) -> dict[Address, StoreFacts]:
+    """Look at every master of a Redis Cluster before anything is kept in it.
+
+    Args:
+        cluster: With the retries of its clients off.
+        allow_volatile: As for ``check_store``.
+
+    Returns:
+        What was found, by host and port.
+
+    Raises:
+        StoreRefused: It must not be used; says which node, name, value and rule.
+        StoreUnreachable: A master does not answer, or the cluster is down.
+    """
+    view, masters = await _masters(cluster)
+    problems = [f"no node keeps slots {first} to {last}" for first, last in gaps(view)]
+    found = {}
+    for address, client in masters.items():
+        info = await _info(client)
+        facts = _facts(info, await _visible_settings(client))
+        problems += _at(address, _problems(facts, volatile_allowed=allow_volatile))
+        warnings = _at(address, [*_warnings(facts, info), *_replica_warnings(info)])
+        found[address] = msgspec.structs.replace(facts, warnings=tuple(warnings))
+    _refuse_for(problems)
+    if not view.is_ok:
+        raise StoreUnreachable("the cluster says that it is down (cluster_state)")
+    return found
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -76,18 +112,35 @@ def is_refusal(error: BaseException) -> bool:
     return isinstance(error, kinds) or isinstance(error.__cause__, kinds)
 
 
+async def _masters(cluster: RedisCluster) -> tuple[View, dict[Address, aioredis.Redis]]:
+    try:
+        return await cluster.masters()
+    except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+        raise _lost(error) from error
+    except exceptions.ResponseError as error:
+        raise StoreRefused(
+            f"CLUSTER is refused ({error}): DOORWARD_REDIS_URL must name nodes of a Redis Cluster"
+        ) from error
+
+
 async def _info(client: aioredis.Redis) -> dict[str, Any]:
     try:
         info = await client.info()
     except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-        if is_refusal(error):
-            raise StoreRefused("the store refuses our user name and password") from error
-        raise StoreUnreachable(str(error)) from error
+        raise _lost(error) from error
     except exceptions.ResponseError as error:
         raise StoreRefused(f"INFO is refused ({error}): it must be allowed (+info)") from error
     if info.get("loading"):
         raise StoreUnreachable("the store is still loading its data")
     return info
+
+
+def _lost(error: exceptions.RedisError) -> StoreRefused | StoreUnreachable:
+    if is_refusal(error):
+        return StoreRefused("the store refuses our user name and password")
+    if isinstance(error.__cause__, StoreRefused):
+        return error.__cause__
+    return StoreUnreachable(str(error))
 
 
 async def _visible_settings(client: aioredis.Redis) -> dict[str, str]:
@@ -118,6 +171,12 @@ def _facts(info: Mapping[str, Any], visible: Mapping[str, str]) -> StoreFacts:
         settings=settings,
         unchecked=tuple(name for name in _SETTINGS if name not in settings),
     )
+
+
+def _mode_problems(info: Mapping[str, Any]) -> Iterator[str]:
+    mode = info.get("redis_mode")
+    if mode in _OTHER_URLS:
+        yield f"it runs as {mode}: DOORWARD_REDIS_URL must then begin with {_OTHER_URLS[mode]}"
 
 
 def _problems(facts: StoreFacts, *, volatile_allowed: bool) -> Iterator[str]:
@@ -151,6 +210,26 @@ def _warnings(facts: StoreFacts, info: Mapping[str, Any]) -> Iterator[str]:
         yield "no-appendfsync-on-rewrite is 'yes': nothing is synced during a rewrite"
     if info.get("aof_last_write_status", "ok") != "ok":
         yield "aof_last_write_status is not 'ok': the store cannot write to its disk"
+
+
+def _replica_warnings(info: Mapping[str, Any]) -> Iterator[str]:
+    if not info.get("connected_slaves"):
+        yield "it has no replica: nobody takes its place when it is down"
+    elif "min_slaves_good_slaves" not in info:
+        yield (
+            "min-replicas-to-write is 0: a master that is cut off from the others goes on taking"
+            " writes, which are lost when it comes back"
+        )
+
+
+def _at(address: Address, sentences: Iterable[str]) -> list[str]:
+    host, port = address
+    return [f"{host}:{port}: {sentence}" for sentence in sentences]
+
+
+def _refuse_for(problems: list[str]) -> None:
+    if problems:
+        raise StoreRefused("the store must not be used: " + "; ".join(problems))
 
 
 def _dotted(version: tuple[int, int, int]) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from doorward.config.concerns import Hosting, Keys, Mail, Server, Store
 from doorward.config.network_forms import is_loopback
+from doorward.config.redis_urls import read_place
 
 
 def of_server(server: Server, mail: Mail) -> Iterator[str]:
@@ -61,8 +62,8 @@ def of_store(store: Store) -> Iterator[str]:
             "DOORWARD_ALLOW_VOLATILE is on: a restart of Redis may sign everybody out and forget "
             "every budget"
         )
-    parts = urlsplit(store.redis_url.reveal())
-    if parts.scheme == "redis" and not is_loopback(parts.hostname or ""):
+    place = read_place(store.redis_url.reveal())
+    if not place.is_encrypted and not all(is_loopback(host) for host, _ in place.servers):
         yield (
             "DOORWARD_REDIS_URL is neither TLS (rediss://) nor on this machine: whoever is on the "
             "way can read emails and write sessions"

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from doorward.config import blob_forms, credential_forms, forms, network_forms
+from doorward.config import blob_forms, credential_forms, forms, network_forms, redis_urls
 from doorward.config.declarations import Declaration
 from doorward.config.network_forms import Network, is_loopback
 from doorward.config.secret import Secret
@@ -106,9 +106,10 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     redis_url: Annotated[
         Secret[str] | None,
         Declaration(
-            form=credential_forms.REDIS_URL,
+            form=redis_urls.REDIS_URL,
             unit="URL",
-            meaning="Redis or Valkey to use instead of the embedded one. It must persist "
+            meaning="Redis or Valkey to use instead of the embedded one: one server, the master "
+            "behind Sentinels, or a Redis Cluster (`docs/redis.md`). It must persist "
             "(`appendonly yes`) and never evict (`maxmemory-policy noeviction`).",
             absent="absent: embedded",
             is_secret=True,

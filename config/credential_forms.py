@@ -1,4 +1,4 @@
-"""Forms of what is secret: keys, and URLs that may hold a password.
+"""Forms of what is secret: keys, and the URL of a mail server, which may hold a password.
 
 No rule here quotes the text it refuses.
 """
@@ -6,10 +6,9 @@ No rule here quotes the text it refuses.
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
-from urllib.parse import parse_qsl
 
 from doorward.config.forms import Form, Unfit, items
-from doorward.config.network_forms import split_url
+from doorward.config.network_forms import SERVER_NAME, split_url
 from doorward.config.secret import Secret
 
 # RFC 6750 §2.1 (b64token): what can stand behind "Bearer" in a header.
@@ -20,16 +19,6 @@ _OPERATOR_KEY_MAX: Final = 512
 # HKDF-SHA-256 wants a key as long as its hash (RFC 5869 §2.2, §3.1).
 _MASTER_KEY_BYTES: Final = 32
 _BASE64URL_43: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")
-_SERVER_NAME: Final = re.compile(r"[A-Za-z0-9._:-]+")
-_DATABASE: Final = re.compile(r"/?|/[0-9]{1,5}")
-_LOGIN_OPTIONS: Final = frozenset({"db", "username", "password"})
-# redis-py lets the URL override what the program asks for, its retries included, and a commit sent
-# twice is worse than one that failed: only these options are passed on.
-_REDIS_OPTIONS: Final = {
-    "redis": _LOGIN_OPTIONS,
-    "rediss": _LOGIN_OPTIONS | {"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"},
-    "unix": _LOGIN_OPTIONS,
-}
 
 
 def _operator_key(text: str) -> Secret[str]:
@@ -58,24 +47,9 @@ def _master_key(text: str) -> bytes:
     return key
 
 
-def _redis_url(text: str) -> Secret[str]:
-    parts = split_url(text, tuple(_REDIS_OPTIONS))
-    if parts.scheme == "unix":
-        if parts.hostname or not parts.path.strip("/"):
-            raise Unfit("name a socket by its whole path, as in unix:///run/redis/redis.sock")
-    elif not _SERVER_NAME.fullmatch(parts.hostname or ""):
-        raise Unfit("name a host, as in redis://127.0.0.1:6379/0")
-    elif not _DATABASE.fullmatch(parts.path):
-        raise Unfit("have no path but the number of a database, as in redis://127.0.0.1:6379/0")
-    allowed = _REDIS_OPTIONS[parts.scheme]
-    if any(name not in allowed for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
-        raise Unfit(f"have no options but {', '.join(sorted(allowed))}")
-    return Secret(text)
-
-
 def _smtp_url(text: str) -> Secret[str]:
     parts = split_url(text, ("smtp", "smtps"))
-    if not _SERVER_NAME.fullmatch(parts.hostname or ""):
+    if not SERVER_NAME.fullmatch(parts.hostname or ""):
         raise Unfit("name a host, as in smtp://mail.shops.example:587")
     if parts.path not in ("", "/"):
         raise Unfit("have no path")
@@ -92,5 +66,4 @@ MASTER_KEYS: Final = Form(
     _master_keys,
     listed=True,
 )
-REDIS_URL: Final = Form("a redis://, rediss:// or unix:// URL", _redis_url)
 SMTP_URL: Final = Form("an smtp:// or smtps:// URL", _smtp_url)

@@ -10,6 +10,8 @@ from doorward.config.forms import Form, Unfit, items
 Network = IPv4Network | IPv6Network
 
 PORT_MAX: Final = 65_535
+SERVER_NAME: Final = re.compile(r"[A-Za-z0-9._:-]+")
+"""What may stand for a host in a URL of a service inside: names there may hold underscores."""
 # RFC 1035 §2.3.4 and RFC 1123 §2.1: labels of 63, 253 characters in all without the last dot.
 _NAME_MAX: Final = 253
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")

@@ -1,4 +1,4 @@
-"""A real Redis, one for the whole run, for whatever must hold on the real one."""
+"""Real Redis servers, one store of each kind for the whole run, for what must hold on real ones."""
 
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from doorward.actors.redis_program import child_environment, find_program
+from tests.actors.redis_fleet import Cluster, Watched, cluster, watched
 
 _READY = b"eady to accept connections"
 
@@ -32,3 +33,15 @@ def redis_socket() -> Iterator[Path]:
         server.terminate()
         server.communicate(timeout=20)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def redis_watched() -> Iterator[Watched]:
+    with watched() as made:
+        yield made

@@ -1,4 +1,4 @@
-"""A client of the test's Redis that leaves nothing open, whoever made connections with it."""
+"""Clients of the tests' Redis that leave nothing open, whoever made connections with them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,6 +8,11 @@ import redis.asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from doorward.actors.redis_clients import cluster_of, master_of
+from doorward.actors.redis_cluster import RedisCluster
+from doorward.actors.redis_sentinel import BehindSentinels
+from doorward.config.redis_urls import read_place
 
 
 class KeptPool(aioredis.ConnectionPool):
@@ -35,3 +40,19 @@ async def client_of(socket: Path) -> AsyncIterator["aioredis.Redis"]:
         yield opened
     for made in pool.made:
         await made.disconnect()
+
+
+@asynccontextmanager
+async def master_client(url: str) -> AsyncIterator[BehindSentinels]:
+    """Open a client of the master behind Sentinels."""
+    opened = master_of(read_place(url))
+    yield opened
+    await opened.aclose()
+
+
+@asynccontextmanager
+async def cluster_client(url: str) -> AsyncIterator[RedisCluster]:
+    """Open a client of a Redis Cluster."""
+    opened = cluster_of(read_place(url))
+    yield opened
+    await opened.aclose()

@@ -1,8 +1,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
@@ -19,10 +20,14 @@ from doorward.actors.partitions import (
     record_prefix,
     roster_key,
 )
-from doorward.actors.redis_journal import WRITES_PER_CALL, RedisJournal
+from doorward.actors.redis_cluster import RedisCluster
+from doorward.actors.redis_journal import RedisJournal
+from doorward.actors.redis_scripts import WRITES_PER_CALL
+from doorward.actors.redis_sentinel import BehindSentinels
+from doorward.actors.redis_shards import OneServer
 from tests.actors.simulation.model_journal import ModelJournal, Work
 from tests.actors.simulation.model_store import ModelStore, Row
-from tests.actors.store_client import client_of
+from tests.actors.store_client import client_of, cluster_client, master_client
 
 ALPHA = partition_of("alpha")
 BRAVO = partition_of("bravo")
@@ -64,40 +69,62 @@ class ModelBench:
 
 
 class RedisBench:
-    def __init__(self, client: "aioredis.Redis") -> None:
-        self.client = client
-        self.journal: Journal = RedisJournal(client, timeout_seconds=20)
+    def __init__(self, store: "aioredis.Redis | BehindSentinels | RedisCluster") -> None:
+        self.store = store
+        self.shards = OneServer(store) if isinstance(store, aioredis.Redis) else store
+        self.journal: Journal = RedisJournal(store, timeout_seconds=20)
+
+    async def ask(self, key: str, *words: str | int) -> Any:  # noqa: ANN401 - any reply
+        return (await self.shards.ask([(key, words)]))[0]
+
+    async def everywhere(self) -> "list[aioredis.Redis]":
+        if isinstance(self.shards, RedisCluster):
+            _, masters = await self.shards.masters()
+            return list(masters.values())
+        return [self.shards.client]
 
     async def ttl_ms(self, key: str) -> int:
-        return int(await self.client.pttl(key))
+        return int(await self.ask(key, "PTTL", key))
 
     async def set_back(self, partition: int, *, epoch: int, owner: str, seq: int) -> None:
-        row = {"epoch": epoch, "owner": owner, "seq": seq}
-        await self.client.hset(partition_key(partition), mapping=row)
+        key = partition_key(partition)
+        await self.ask(key, "HSET", key, "epoch", epoch, "owner", owner, "seq", seq)
 
     async def silence(self, owner: str) -> None:
-        await self.client.delete(f"dw:host:{owner}")
+        key = f"dw:host:{owner}"
+        await self.ask(key, "DEL", key)
 
     async def now_ms(self) -> int:
-        seconds, micros = await self.client.time()
+        seconds, micros = await self.ask(STORE_KEY, "TIME")
         return int(seconds * 1000 + micros // 1000)
 
 
-@pytest_asyncio.fixture
-async def client(redis_socket: Path) -> AsyncIterator["aioredis.Redis"]:
-    async with client_of(redis_socket) as opened:
-        await opened.flushall()
-        yield opened
+def opened(kind: str, request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Any]:
+    if kind == "sentinel":
+        return master_client(request.getfixturevalue("redis_watched").url)
+    if kind == "cluster":
+        return cluster_client(request.getfixturevalue("redis_cluster").url)
+    return client_of(request.getfixturevalue("redis_socket"))
 
 
-@pytest_asyncio.fixture(params=["model", "redis"])
-async def bench(request: pytest.FixtureRequest, redis_socket: Path) -> AsyncIterator[Bench]:
+@pytest_asyncio.fixture(params=["redis", "sentinel", "cluster"])
+async def real(request: pytest.FixtureRequest) -> AsyncIterator[RedisBench]:
+    async with opened(request.param, request) as store:
+        found = RedisBench(store)
+        for client in await found.everywhere():
+            await client.flushall()
+        yield found
+
+
+@pytest_asyncio.fixture(params=["model", "redis", "sentinel", "cluster"])
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
     if request.param == "model":
         yield ModelBench()
         return
-    async with client_of(redis_socket) as opened:
-        await opened.flushall()
-        found = RedisBench(opened)
+    async with opened(request.param, request) as store:
+        found = RedisBench(store)
+        for client in await found.everywhere():
+            await client.flushall()
         await found.journal.open()
         await found.journal.claims([])
         yield found
@@ -613,35 +640,36 @@ async def test_every_call_on_a_store_that_does_not_answer_says_so(tmp_path: Path
                     await call
 
 
-async def test_a_store_of_another_shape_is_refused(client: "aioredis.Redis") -> None:
-    await client.hset(STORE_KEY, mapping={"id": "x", "partitions": 64, "format": "1"})
+async def test_a_store_of_another_shape_is_refused(real: RedisBench) -> None:
+    shape = ("id", "x", "partitions", 64, "format", "1")
+    await real.ask(STORE_KEY, "HSET", STORE_KEY, *shape)
 
     with pytest.raises(StoreRefused, match="64 partitions"):
-        await RedisJournal(client).open()
+        await real.journal.open()
 
 
 async def test_a_store_that_was_restarted_is_used_on_without_being_opened(
-    client: "aioredis.Redis",
+    real: RedisBench,
 ) -> None:
-    journal = RedisJournal(client, timeout_seconds=20)
-    await journal.open()
-    await journal.claims([ALPHA])
-    await client.script_flush()
+    await real.journal.open()
+    await real.journal.claims([ALPHA])
+    for client in await real.everywhere():
+        await client.script_flush()
 
     with pytest.raises(StoreUnreachable):
-        await journal.flush([Commit(ALPHA, 1, "ann", 1, 1, [])], [])
-    await journal.claims([ALPHA])
-    taken = await journal.take("ann", [Bid(ALPHA, 0, "", 0, 0)], 1_000)
-    ended, _ = await journal.flush([Commit(ALPHA, 1, "ann", 1, 1, [])], [])
+        await real.journal.flush([Commit(ALPHA, 1, "ann", 1, 1, [])], [])
+    await real.journal.claims([ALPHA])
+    taken = await real.journal.take("ann", [Bid(ALPHA, 0, "", 0, 0)], 1_000)
+    ended, _ = await real.journal.flush([Commit(ALPHA, 1, "ann", 1, 1, [])], [])
 
     assert taken == [Taken(1, 0, 1_000, 0, went_back=False)]
     assert ended == [Ending.COMMITTED]
 
 
-async def test_a_store_that_answers_too_late_is_unreachable(client: "aioredis.Redis") -> None:
-    journal = RedisJournal(client, timeout_seconds=0.05)
-    await journal.open()
-    await client.client_pause(timeout=300, all=True)
+async def test_a_store_that_answers_too_late_is_unreachable(real: RedisBench) -> None:
+    await real.journal.open()
+    hasty = RedisJournal(real.store, timeout_seconds=0.05)
+    await real.ask(KEY, "CLIENT", "PAUSE", 300, "ALL")
 
     with pytest.raises(StoreUnreachable, match="TimeoutError"):
-        await journal.flush([], [KEY])
+        await hasty.flush([], [KEY])

@@ -1,5 +1,4 @@
 from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -8,20 +7,30 @@ import redis.asyncio as aioredis
 
 from doorward.actors.journal import Bid, Commit, Journal, Operation
 from doorward.actors.partitions import outbox_key, partition_key, roster_key
+from doorward.actors.redis_cluster import RedisCluster
 from doorward.actors.redis_journal import RedisJournal
+from doorward.actors.redis_shards import OneServer
 from tests.actors.simulation.model_journal import ModelJournal
 from tests.actors.simulation.model_store import ModelStore, Row
-from tests.actors.store_client import client_of
+from tests.actors.store_client import client_of, cluster_client
 
-PARTITIONS = (3, 7)
+PARTITIONS = (3, 4)  # on two nodes of a cluster of three
 OWNERS = ("ann", "bob")
 KEYS = ("email:1", "email:2", "session:3")
 STEPS = 150
 
 
 @pytest_asyncio.fixture
-async def client(redis_socket: Path) -> AsyncIterator["aioredis.Redis"]:
-    async with client_of(redis_socket) as opened:
+async def store(
+    request: pytest.FixtureRequest, kind: str
+) -> AsyncIterator["aioredis.Redis | RedisCluster"]:
+    if kind == "cluster":
+        async with cluster_client(request.getfixturevalue("redis_cluster").url) as cluster:
+            for client in (await cluster.masters())[1].values():
+                await client.flushall()
+            yield cluster
+        return
+    async with client_of(request.getfixturevalue("redis_socket")) as opened:
         await opened.flushall()
         yield opened
 
@@ -90,8 +99,10 @@ class Dice:
         return self.random.choice(OWNERS), list(zip(PARTITIONS, epochs, strict=True))
 
 
-async def real_row(client: "aioredis.Redis", partition: int) -> Row:
-    held = await client.hgetall(partition_key(partition))
+async def real_row(store: "aioredis.Redis | RedisCluster", partition: int) -> Row:
+    key = partition_key(partition)
+    shards = OneServer(store) if isinstance(store, aioredis.Redis) else store
+    (held,) = await shards.ask([(key, ("HGETALL", key))])
     return Row(
         int(held.get(b"epoch", 0)),
         held.get(b"owner", b"").decode(),
@@ -102,22 +113,26 @@ async def real_row(client: "aioredis.Redis", partition: int) -> Row:
     )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [("redis", seed) for seed in range(12)] + [("cluster", seed) for seed in range(4)],
+)
 async def test_the_model_answers_like_the_real_store_whatever_is_asked(
-    client: "aioredis.Redis", seed: int
+    store: "aioredis.Redis | RedisCluster", kind: str, seed: int
 ) -> None:
-    real = RedisJournal(client, timeout_seconds=20)
+    real = RedisJournal(store, timeout_seconds=20)
     await real.open()
     await real.claims([])
-    store = ModelStore(lambda: 1)
-    model, dice = ModelJournal(store), Dice(seed, store)
+    model_store = ModelStore(lambda: 1)
+    model, dice = ModelJournal(model_store), Dice(seed, model_store)
 
     for step in range(STEPS):
         said = await dice.call(real, model)
         said += [await real.claims(PARTITIONS), await model.claims(PARTITIONS)]
 
-        assert said[0::2] == said[1::2], f"seed {seed}, step {step}"
-    assert [await real_row(client, p) for p in PARTITIONS] == [store.row(p) for p in PARTITIONS]
+        assert said[0::2] == said[1::2], f"{kind}, seed {seed}, step {step}"
+    rows = [await real_row(store, partition) for partition in PARTITIONS]
+    assert rows == [model_store.row(partition) for partition in PARTITIONS]
     assert await real.roster("", 10) == await model.roster("", 10)
     for partition in PARTITIONS:
         mails = await real.outbox(partition, "", 1_000)

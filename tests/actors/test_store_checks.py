@@ -14,8 +14,10 @@ from redis.backoff import ConstantBackoff, NoBackoff
 from doorward.actors.data_folder import DataFolder
 from doorward.actors.errors import StoreRefused, StoreUnreachable
 from doorward.actors.redis_child import RedisChild
+from doorward.actors.redis_cluster import RedisCluster
 from doorward.actors.redis_program import find_program
-from doorward.actors.store_checks import check_store
+from doorward.actors.redis_slots import SLOTS, View
+from doorward.actors.store_checks import check_cluster, check_store
 
 PROGRAM = find_program()
 GOOD = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
@@ -217,6 +219,18 @@ async def test_a_store_that_is_loading_is_unreachable_and_not_refused() -> None:
 async def test_a_store_lost_while_it_is_looked_at_is_unreachable(loss: Exception) -> None:
     with pytest.raises(StoreUnreachable):
         await check_store(answering(config=loss), allow_volatile=False, embedded=False)
+
+
+async def test_a_cluster_that_is_down_is_unreachable_and_not_refused() -> None:
+    keepers: list[tuple[str, int] | None] = [("10.0.0.1", 7000)] * SLOTS
+    sound = answering(redis_mode="cluster", aof_enabled=1, maxmemory_policy="noeviction")
+
+    class Down:
+        async def masters(self) -> tuple[View, dict[tuple[str, int], aioredis.Redis]]:
+            return View(is_ok=False, epoch=1, keepers=keepers), {("10.0.0.1", 7000): sound}
+
+    with pytest.raises(StoreUnreachable, match="cluster_state"):
+        await check_cluster(cast("RedisCluster", Down()), allow_volatile=False)
 
 
 @pytest.mark.parametrize("version", ["6.0.16", "5.0.7", "unknown"])

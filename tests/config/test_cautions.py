@@ -40,6 +40,8 @@ def test_a_server_that_is_set_up_for_shoppers_is_not_warned_about() -> None:
         ({"DOORWARD_MAIL_FROM": "door@localhost"}, "most receivers refuse"),
         ({"DOORWARD_DEMO": "1"}, "the demo storefront can be reached"),
         ({"DOORWARD_REDIS_URL": "redis://redis.example"}, "neither TLS (rediss://) nor"),
+        ({"DOORWARD_REDIS_URL": "redis+cluster://127.0.0.1,10.0.0.2"}, "neither TLS"),
+        ({"DOORWARD_REDIS_URL": "redis+sentinel://10.0.0.1/doorward"}, "neither TLS"),
         ({"DOORWARD_REDIS_URL": None}, "cannot reach the embedded Redis"),
         ({"DOORWARD_MASTER_KEY": None}, "make keys of their own"),
         ({"DOORWARD_APPENDFSYNC": "everysec"}, "no effect on an external Redis"),
@@ -80,6 +82,7 @@ def test_an_embedded_store_with_less_than_its_promise_is_told(
         {"DOORWARD_PUBLIC_URL": "http://localhost:8080"},
         {"DOORWARD_REDIS_URL": "redis://127.0.0.1"},
         {"DOORWARD_REDIS_URL": "unix:///run/redis.sock"},
+        {"DOORWARD_REDIS_URL": "redis+cluster://127.0.0.1:7000,[::1]:7001"},
         {"DOORWARD_HOST": "localhost"},
     ],
 )
