@@ -13,6 +13,7 @@ import uvloop
 
 from doorward.actors import logs
 from doorward.actors.cluster.joining import join
+from doorward.actors.cluster.ray_head import resolve
 from doorward.actors.errors import DoorwardError, Unavailable
 from doorward.config.concerns import Server
 from doorward.config.settings import Settings
@@ -44,7 +45,7 @@ def run(settings: Settings) -> None:
     try:
         if settings.hosting.cluster is not None:
             # Before the loop: Ray takes the signals, and what serves takes them back.
-            join(settings.hosting.cluster)
+            join(resolve(settings.hosting.cluster, settings.store.data_dir))
         uvloop.run(_serve(settings))
     except DoorwardError as error:
         raise Failed(_why(error)) from None

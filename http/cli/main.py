@@ -2,6 +2,7 @@
 
 import click
 
+from doorward.http.cli.cluster import cluster
 from doorward.http.cli.examples import examples
 from doorward.http.cli.imports import import_
 from doorward.http.cli.keys import key
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for command in (serve, storefront, key, import_, settings):
+for command in (serve, cluster, storefront, key, import_, settings):
     main.add_command(command)

@@ -35,6 +35,8 @@ def test_every_command_that_is_promised_is_there() -> None:
         *((("storefront", verb)) for verb in ("add", "list", "show", "publish", "unpublish")),
         ("storefront", "remove"),
         *((("key", verb)) for verb in ("add", "list", "revoke")),
+        *((("cluster", verb)) for verb in ("up", "status", "scale", "drain", "pin", "unpin")),
+        ("cluster", "down"),
     }
 
     assert expected <= set(COMMANDS)
@@ -55,7 +57,7 @@ def test_help_says_what_a_command_is_and_shows_an_example(
     assert max(map(len, told.stdout.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("path", [(), ("storefront",), ("key",)])
+@pytest.mark.parametrize("path", [(), ("storefront",), ("key",), ("cluster",)])
 def test_lists_of_commands_cut_no_sentence_short(run: Run, path: tuple[str, ...]) -> None:
     told = run(*path, "--help")
 
@@ -67,7 +69,9 @@ def test_lists_of_commands_cut_no_sentence_short(run: Run, path: tuple[str, ...]
 @pytest.mark.parametrize("path", COMMANDS, ids=NAMES)
 def test_every_example_is_understood_as_it_is_written(run: Run, path: tuple[str, ...]) -> None:
     examples = [
-        example for example in examples_of(run(*path, "--help").stdout) if example[0] != "serve"
+        example
+        for example in examples_of(run(*path, "--help").stdout)
+        if not starts_something(example)
     ]
 
     results = [run(*example, **NOWHERE) for example in examples]
@@ -77,11 +81,23 @@ def test_every_example_is_understood_as_it_is_written(run: Run, path: tuple[str,
         assert "Usage:" not in result.stderr
 
 
-def test_the_examples_of_serve_name_only_options_it_has() -> None:
-    serve = main.commands["serve"]
-    known = {name for option in serve.params for name in option.opts}
+def starts_something(example: list[str]) -> bool:
+    return example[0] == "serve" or example[:2] == ["cluster", "up"]
 
-    examples = examples_of(serve.epilog or "")
+
+def cluster_up() -> click.Command:
+    group = main.commands["cluster"]
+    assert isinstance(group, click.Group)
+    return group.commands["up"]
+
+
+@pytest.mark.parametrize("command", [main.commands["serve"], cluster_up()], ids=["serve", "up"])
+def test_the_examples_of_what_starts_something_name_only_options_it_has(
+    command: click.Command,
+) -> None:
+    known = {name for option in command.params for name in option.opts}
+
+    examples = examples_of(command.epilog or "")
 
     used = {word for example in examples for word in example if word.startswith("--")}
     assert used
@@ -94,7 +110,9 @@ def test_help_of_key_add_names_every_scope_there_is(run: Run) -> None:
     assert sorted(scope for scope in SCOPES if scope not in told.stdout) == []
 
 
-@pytest.mark.parametrize("path", [path for path in COMMANDS if len(path) == 2], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [path for path in COMMANDS if len(path) == 2 and path[0] != "cluster"], ids=" ".join
+)
 def test_help_of_what_talks_to_a_server_says_how_to_choose_it(
     run: Run, path: tuple[str, ...]
 ) -> None:
@@ -102,6 +120,16 @@ def test_help_of_what_talks_to_a_server_says_how_to_choose_it(
 
     for name in ("--url", "DOORWARD_URL", "--key-file", "DOORWARD_OPERATOR_KEY", "operator.key"):
         assert name in told.stdout
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path[:1] == ("cluster",)][1:])
+def test_help_of_what_talks_to_a_cluster_says_how_to_choose_it(
+    run: Run, path: tuple[str, ...]
+) -> None:
+    told = run(*path, "--help")
+
+    assert "--address HOST:PORT" in told.stdout
+    assert "DOORWARD_CLUSTER" in told.stdout
 
 
 def test_the_version_is_told(run: Run) -> None:
