@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("actors", "config", "http")
-LOCKS = ("build", "dev", "runtime")
+LOCKS = ("build", "cluster", "dev", "runtime")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GUARD = "import http.client, aiohttp, doorward.http.cli; print(http.client.__file__)"
 
