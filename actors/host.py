@@ -194,6 +194,8 @@ class Host:
                     self.gate.drop([partition], self._ownership.refusal(partition.index))
             if self._leaving:
                 await self._hand_over()
+            if self._ownership.has_doubts():
+                await self._ownership.disown()
             if self._intake and self._ownership.wants_more():
                 await self._take_more()
         except StoreUnreachable as error:

@@ -34,6 +34,10 @@ its sign of life has run out, and waited for all the same.
 its partitions, forgets what it remembered and takes them again. Its late commit, if it is still on
 its way, then meets a higher epoch.
 
+*Claims nobody knows of.* A take that was given up on may have been done, a release may not. As long
+as this host lives nobody else would take such a partition; so whatever it lost and is not wanted
+for, it looks up for a while, and releases what the store has under its id (``disown``).
+
 *A store that went back in time* shows a lower epoch or sequence than this host was told, or than
 the high-water file of an earlier run says. The take script then burns every code and link issued so
 far (``burned_before_ms``): one that was already used may be unused again in this store.
@@ -53,6 +57,9 @@ from doorward.actors.partitions import PARTITIONS, partition_prefix
 RENEWALS_PER_LEASE: Final = 3
 MARGIN_OF_LEASE: Final = 0.1
 """A tenth of the lease for clocks that run at different speeds (crystal drift is below 0.1 %)."""
+LOOKS: Final = 20
+"""How often to look for a claim nobody knows of, as often as an owner renews: a call that was given
+up on may be under way for some seconds."""
 ALL: Final = frozenset(range(PARTITIONS))
 FindGone = Callable[[frozenset[str]], Awaitable[frozenset[str]]]
 
@@ -141,6 +148,8 @@ class Ownership:
         self.wanted = wanted
         self._renewed_at = 0.0
         self._look_again_at = 0.0
+        self._doubts: dict[int, int] = {}
+        self._disowned_at = 0.0
         self.owner = owner
         self.partitions: Final = [Partition(index) for index in range(PARTITIONS)]
         self.reachable = False
@@ -204,6 +213,7 @@ class Ownership:
             self._look_again_at = self._ticks() + self._look_again
             return []
         sent = self._ticks()
+        self._doubts.update((partition.index, LOOKS) for partition, _ in bids)
         results = await self._journal.take(
             self.owner,
             [
@@ -221,10 +231,37 @@ class Ownership:
         )
         taken = []
         for (partition, claim), result in zip(bids, results, strict=True):
+            self._doubts.pop(partition.index, None)
             if result is not None:
                 self._own(partition, claim, result, sent)
                 taken.append(partition)
         return taken
+
+    def has_doubts(self) -> bool:
+        """Tell whether it is time to look for claims that nobody knows of."""
+        is_due = self._ticks() >= self._disowned_at + self._lease / RENEWALS_PER_LEASE
+        return is_due and any(index not in self.wanted for index in self._doubts)
+
+    async def disown(self) -> None:
+        """Release what the store has under this host's id though it neither holds nor wants it.
+
+        Raises:
+            StoreUnreachable: When the store does not answer; it is to be looked for again.
+        """
+        looked_for = [index for index in self._doubts if index not in self.wanted]
+        claims = await self._journal.claims(looked_for)
+        self._disowned_at = self._ticks()
+        ours = [
+            (index, claim.epoch)
+            for index, claim in zip(looked_for, claims, strict=True)
+            if claim.owner == self.owner and not self.partitions[index].owned
+        ]
+        if ours:
+            await self._journal.release(self.owner, ours, leaves=False)
+        for index in looked_for:
+            self._doubts[index] -= 1
+            if not self._doubts[index]:
+                del self._doubts[index]
 
     async def renew(self) -> list[Partition]:
         """Prove owning again.
@@ -260,6 +297,7 @@ class Ownership:
     def lose(self, partition: Partition) -> None:
         """Stop answering for a partition; its epoch and sequence stay known, as a floor."""
         partition.owned = False
+        self._doubts[partition.index] = LOOKS
 
     def lose_all(self) -> list[Partition]:
         """Stop answering for anything: the store's state is unknown."""
@@ -275,9 +313,7 @@ class Ownership:
         Raises:
             StoreUnreachable: When the store does not answer; the next owner waits for the lease.
         """
-        waited = self._waited(self.held())
-        held = [(partition.index, partition.epoch) for partition in self.lose_all()]
-        await self._journal.release(self.owner, held, settled=waited, leaves=True)
+        await self._release(self.held(), leaves=True)
 
     async def give_up(self, partitions: list[Partition]) -> None:
         """Give some up, under the same conditions; the rest goes on.
@@ -285,11 +321,7 @@ class Ownership:
         Raises:
             StoreUnreachable: As above.
         """
-        for partition in partitions:
-            self.lose(partition)
-        held = [(partition.index, partition.epoch) for partition in partitions]
-        waited = self._waited(partitions)
-        await self._journal.release(self.owner, held, settled=waited, leaves=False)
+        await self._release(partitions, leaves=False)
 
     def high_water(self) -> dict[int, tuple[int, int]]:
         """Tell the highest (epoch, sequence) acknowledged per partition."""
@@ -311,6 +343,15 @@ class Ownership:
         partition.went_back = result.went_back
         self._clock.start_at(result.at_ms)
         self.rollbacks += result.went_back
+
+    async def _release(self, partitions: list[Partition], *, leaves: bool) -> None:
+        for partition in partitions:
+            self.lose(partition)
+        held = [(partition.index, partition.epoch) for partition in partitions]
+        waited = self._waited(partitions)
+        await self._journal.release(self.owner, held, settled=waited, leaves=leaves)
+        for partition in partitions:
+            self._doubts.pop(partition.index, None)
 
     def _waited(self, partitions: list[Partition]) -> set[int]:
         """Tell for which of some this host has waited for whoever was before it."""

@@ -10,11 +10,17 @@ dark, they wait for another table (``system``), while a probe looks whether the 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 from doorward.actors.cluster import wire
-from doorward.actors.errors import DoorwardError, NotOwner, Overloaded, Unavailable
+from doorward.actors.errors import (
+    DoorwardError,
+    NotOwner,
+    Overloaded,
+    Unavailable,
+    VocabularyDiffers,
+)
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.partitions import partition_of
 
@@ -22,7 +28,8 @@ FLIGHTS: Final = 2
 WORTH_ANOTHER_CALL: Final = 16
 """Messages; fewer wait for the call that is under way."""
 MESSAGES: Final = 128
-"""In a call; at some 300 bytes each they stay well below the 100 KiB that Ray carries inline."""
+BYTES: Final = 90_000
+"""In a call, unless one message alone is longer: Ray carries up to 100 KiB inline."""
 WAITING: Final = 8_192
 CALL_SECONDS: Final = 2.0
 """Longer than a host takes to give up on its store (``redis_journal``)."""
@@ -33,9 +40,13 @@ Call = Callable[[bytes], Awaitable[bytes]]
 
 
 class Parcel:
-    """A message on its way over the cluster, and where its outcome goes."""
+    """A message on its way over the cluster, and where its outcome goes.
 
-    __slots__ = ("deadline", "future", "packed", "partition", "slug")
+    Attributes:
+        strayed: How often it came to a host that it was not for.
+    """
+
+    __slots__ = ("deadline", "future", "packed", "partition", "slug", "strayed")
 
     def __init__(
         self, slug: str, message: Request, future: "asyncio.Future[Outcome]", deadline: float
@@ -45,6 +56,7 @@ class Parcel:
         self.packed = wire.ask_bytes(slug, message)
         self.future = future
         self.deadline = deadline
+        self.strayed = 0
 
     def answer(self, answer: Outcome | DoorwardError) -> None:
         """Hand over what came of it, unless whoever asked has gone."""
@@ -87,6 +99,7 @@ class Courier:
         self._call_seconds = call_seconds
         self._waiting: deque[Parcel] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._probing: asyncio.Task[None] | None = None
         self._woken = False
         self._closed = False
         self.version = 0
@@ -111,6 +124,9 @@ class Courier:
         Raises:
             Overloaded: When too many wait.
         """
+        if self._closed:
+            parcel.answer(Unavailable("closing"))
+            return
         if len(self._waiting) >= WAITING:
             raise Overloaded("too many messages wait for a host")
         self._waiting.append(parcel)
@@ -127,9 +143,8 @@ class Courier:
     async def close(self) -> None:
         """Send nothing more, and wait for what is under way."""
         self._closed = True
-        for task in list(self._under_way):
-            if self.down:
-                task.cancel()
+        if self._probing is not None:
+            self._probing.cancel()
         if self._under_way:
             await asyncio.wait(set(self._under_way))
         for parcel in self.take_back():
@@ -141,9 +156,25 @@ class Courier:
 
     def _send(self) -> None:
         while self._waiting and not self._closed and self._may_call():
-            count = min(MESSAGES, len(self._waiting))
-            batch = [self._waiting.popleft() for _ in range(count)]
-            self._launch(self._carry(batch))
+            if batch := self._next():
+                self._launch(self._carry(batch))
+
+    def _next(self) -> list[Parcel]:
+        """Take what fits into a call; who waited for too long hears so, and nothing is sent."""
+        now = asyncio.get_running_loop().time()
+        batch: list[Parcel] = []
+        room = BYTES
+        while self._waiting and len(batch) < MESSAGES:
+            parcel = self._waiting[0]
+            if batch and len(parcel.packed) > room:
+                break
+            self._waiting.popleft()
+            if now >= parcel.deadline:
+                parcel.answer(Overloaded("the host is too slow"))
+            elif not parcel.future.done():
+                batch.append(parcel)
+                room -= len(parcel.packed)
+        return batch
 
     def _may_call(self) -> bool:
         if self.down:
@@ -151,10 +182,11 @@ class Courier:
         flying = len(self._under_way)
         return not flying or (flying < FLIGHTS and len(self._waiting) >= WORTH_ANOTHER_CALL)
 
-    def _launch(self, work: "Awaitable[None]") -> None:
-        task = asyncio.ensure_future(work)
+    def _launch(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._landed)
+        return task
 
     def _landed(self, task: "asyncio.Task[None]") -> None:
         self._under_way.discard(task)
@@ -182,19 +214,18 @@ class Courier:
 
     def _lose(self, batch: list[Parcel], error: Exception) -> None:
         """Say to everyone in a call that failed that nobody knows; then look for the host."""
-        self.lost += len(batch)
-        for parcel in batch:
-            if isinstance(error, NotOwner):
+        if isinstance(error, NotOwner):
+            for parcel in batch:
                 self._stray(parcel)
-            elif isinstance(error, Unavailable):
-                parcel.answer(type(error)(error.reason, error.retry_after_seconds))
-            else:
-                parcel.answer(Unavailable(f"a host was lost: {type(error).__name__}"))
+        else:
+            self.lost += len(batch)
+            for parcel in batch:
+                parcel.answer(_told(error))
         if not self.down:
             self.down = True
             for parcel in self.take_back():
                 self._stray(parcel)
-            self._launch(self._probe())
+            self._probing = self._launch(self._probe())
 
     async def _probe(self) -> None:
         """Ask nothing until it is answered."""
@@ -208,3 +239,12 @@ class Courier:
             else:
                 self.down = False
                 self._heard(version)
+
+
+def _told(error: Exception) -> Unavailable:
+    """Say it in an exception of our own: Ray's is of a kind made up on the way."""
+    if isinstance(error, VocabularyDiffers):
+        return VocabularyDiffers(error.reason)
+    if isinstance(error, Unavailable):
+        return Unavailable(error.reason)
+    return Unavailable(f"a host was lost: {type(error).__name__}")

@@ -72,17 +72,16 @@ class HostServer:
         An order of another store's, or older than what is known, changes nothing.
         """
         told = _orders.decode(order)
-        table = told.table
-        if (
-            table is not None
-            and table.store_id == self._table.store_id
-            and table.version > self._table.version
-        ):
-            self._table = table
+        if told.table is None or told.table.store_id == self._table.store_id:
+            self._follow(told)
+        return _encoder.encode(self._report())
+
+    def _follow(self, told: Order) -> None:
+        if told.table is not None and told.table.version > self._table.version:
+            self._table = told.table
         if self._table.version and told.version >= self._table.version:
             wanted = self._table.of(self._identity.name)
             self._hosting.want(wanted, frozenset(told.silent))
-        return _encoder.encode(self._report())
 
     def table(self, known: int) -> bytes:
         """Tell the newest table known; nothing when it is no newer than ``known``."""

@@ -14,11 +14,22 @@ def join(address: str) -> None:
     Raises:
         ClusterRefused: When Ray is not installed, cannot be reached or refuses us.
     """
+    demand_ray()
+    from doorward.actors.cluster import ray_cluster  # noqa: PLC0415 - an extra
+
+    ray_cluster.connect(address)
+
+
+def demand_ray() -> None:
+    """Demand that Ray is installed. Blocks for a second, in which it is imported.
+
+    Raises:
+        ClusterRefused: It is not.
+    """
     try:
-        from doorward.actors.cluster import ray_cluster  # noqa: PLC0415 - an extra
+        import doorward.actors.cluster.ray_cluster  # noqa: F401, PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise ClusterRefused(f"{_MISSING} ({error.name} is missing)") from error
-    ray_cluster.connect(address)
 
 
 async def open_cluster(blobs: BlobStore | None) -> ClusterSystem:

@@ -25,7 +25,7 @@ return 1
 """
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be.
 
     Attributes:
@@ -78,13 +78,15 @@ class RedisPlanStore:
         Raises:
             StoreRefused: When a newer Doorward wrote it, or it is damaged.
         """
-        stored = await self._asked("HGET", KEY, "plan")
-        if stored is None:
+        version, stored = await self._asked("HMGET", KEY, "version", "plan")
+        if version is None and stored is None:
             return Plan()
         try:
-            plan = msgspec.json.decode(stored, type=Plan)
-        except msgspec.MsgspecError as error:
+            plan = msgspec.json.decode(stored or b"", type=Plan)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StoreRefused(f"{KEY} holds no plan that this release can read") from error
+        if version != b"%d" % plan.version:
+            raise StoreRefused(f"{KEY} holds another plan than it says")
         if len(plan.owners) != PARTITIONS:
             raise StoreRefused(f"{KEY} is about {len(plan.owners)} partitions, not {PARTITIONS}")
         return plan
@@ -99,4 +101,5 @@ class RedisPlanStore:
             async with asyncio.timeout(self._timeout_seconds):
                 return (await self._shards.ask([(KEY, words)]))[0]
         except (RedisError, OSError, TimeoutError) as error:
+            await self._shards.suspect()
             raise StoreUnreachable(type(error).__name__) from error

@@ -9,6 +9,7 @@ keys and passwords never travel through Ray, which keeps what an actor was made 
 
 import asyncio
 import os
+import signal
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import ray
 
 from doorward.actors import logs
 from doorward.actors.cluster.host_server import HostServer, Identity
+from doorward.actors.cluster.ray_membership import Membership
 from doorward.actors.cluster.requirements import cluster_settings, shared_keyring
 from doorward.actors.cluster.tables import Report
 from doorward.actors.data_folder import DataFolder
@@ -46,6 +48,8 @@ class RayHost:
         self._stack = AsyncExitStack()
         self._server: HostServer | None = None
         self._opening: asyncio.Task[HostServer] | None = None
+        self._membership = Membership()
+        self._ending = asyncio.get_running_loop().create_task(self._end_with_the_cluster())
 
     async def serve(self, batch: bytes) -> bytes:
         """Answer a batch of asks."""
@@ -55,6 +59,7 @@ class RayHost:
 
     async def beat(self, order: bytes) -> bytes:
         """Take an order and report; also why there is nothing to report."""
+        self._membership.hear()
         try:
             server = await self._opened()
         except (DoorwardError, ConfigurationError, OSError) as error:
@@ -91,6 +96,15 @@ class RayHost:
                 self._opening = asyncio.create_task(self._open())
             self._server = await asyncio.shield(self._opening)
         return self._server
+
+    async def _end_with_the_cluster(self) -> None:
+        """End when another cluster has taken the place of ours, which nobody asks for any more."""
+        await self._membership.ended()
+        logs.Troubles()("another Ray head is in the place of ours: this host ends", None)
+        try:
+            await self.close()
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _failed(self, opening: "asyncio.Task[HostServer]") -> bool:
         return opening.cancelled() or opening.exception() is not None

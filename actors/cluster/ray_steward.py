@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 import ray
+from ray.exceptions import RayError
 
 from doorward.actors import logs, residence
 from doorward.actors.clocks import boot_seconds
@@ -22,6 +23,9 @@ from doorward.actors.store_connection import connect
 from doorward.actors.systems.wiring import digest_of
 
 STEWARD: Final = "steward"
+_AT_THE_HEAD: Final = {"node:__internal_head__": 0.001}
+"""Ray's own mark of its head. Ray needs a quarter of a minute to miss a node, and the steward that
+was on it; the head's loss ends all of Ray anyhow."""
 _RETRY_SECONDS: Final = 1.0
 _encoder: Final = msgspec.msgpack.Encoder()
 
@@ -123,12 +127,13 @@ def start_steward(folder: str) -> Any:  # noqa: ANN401 - Ray's handles have no t
                 lifetime="detached",
                 get_if_exists=True,
                 num_cpus=0,
+                resources=_AT_THE_HEAD,
                 max_restarts=-1,
                 max_task_retries=0,
             )
             .remote(folder)
         )
-    except ray.exceptions.RayError as error:
+    except RayError as error:
         raise ClusterRefused(f"Ray cannot start the steward ({type(error).__name__})") from error
 
 

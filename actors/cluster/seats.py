@@ -30,6 +30,7 @@ class Seat:
         "missing",
         "report",
         "seen_at",
+        "started_on",
     )
 
     def __init__(self, now: float) -> None:
@@ -38,6 +39,7 @@ class Seat:
         self.heard_at: float | None = None
         self.gone = False
         self.missing = False
+        self.started_on = ""
         self.asks_per_second = 0.0
         self.former: dict[str, float] = {}
         self.loads: dict[int, float] = {}
@@ -50,7 +52,21 @@ class Seat:
     @property
     def node(self) -> str:
         """The Ray id of its node; empty while it is not known."""
-        return self.report.node if self.report is not None else ""
+        return self.report.node if self.report is not None else self.started_on
+
+    def begin(self, node: str, now: float) -> None:
+        """Be started, perhaps not for the first time."""
+        if self.owner:
+            self.former[self.owner] = now
+        self.report, self.heard_at = None, None
+        self.seen_at, self.started_on = now, node
+        self.gone = self.missing = False
+
+    def excuse(self, seconds: float) -> None:
+        """Leave so many seconds out: nobody was listening."""
+        self.seen_at += seconds
+        if self.heard_at is not None:
+            self.heard_at += seconds
 
     def hear(self, report: Report, now: float) -> None:
         """Take a report."""

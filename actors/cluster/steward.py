@@ -7,8 +7,8 @@ host hands it over when it hears that, the next one takes it when it is given up
 *Trouble.* A host that has not answered for ``seats.SILENT_SECONDS`` is silent: frozen, cut off or
 dead, nobody knows, and nobody has to. Its partitions are given to others, who are told its owner id
 and take them by force; what keeps two hosts from answering for the same is the lease and the fence
-(``ownership``), not this. One that is back before ``REPLACED_SECONDS`` is a host like any other;
-else it is ended and replaced.
+(``ownership``), not this. One that is back before ``deciding.REPLACED_SECONDS`` is a host like any
+other; else it is ended and replaced. While the steward itself was frozen nobody was silent.
 
 *Its own death* disturbs nobody: hosts and HTTP processes go on with the table they have. The next
 steward reads the plan from the store and goes on; until a host had the time to answer, it takes
@@ -18,31 +18,25 @@ Plain asyncio on one loop; how hosts are reached and started is the fleet's busi
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from doorward.actors.clocks import Ticks
+from doorward.actors.cluster.deciding import View, finished, manned, placed, without
 from doorward.actors.cluster.fleet import Fleet, Gone, NotStarted
-from doorward.actors.cluster.placement import next_moves
 from doorward.actors.cluster.plan import Plan, PlanStore
 from doorward.actors.cluster.seats import SILENT_SECONDS, Agreed, Seat
 from doorward.actors.cluster.tables import Order, Report, Status, Table
 from doorward.actors.errors import ClusterRefused
 from doorward.actors.ownership import FindGone
-from doorward.actors.partitions import is_slug, partition_of
+from doorward.actors.partitions import is_slug
 
 BEAT_SECONDS: Final = 0.25
 ANSWER_SECONDS: Final = 1.0
-REPLACED_SECONDS: Final = 15.0
-STARTING_SECONDS: Final = 60.0
-MOVES_AT_ONCE: Final = 16
 MOST_HOSTS: Final = 256
-WORTH_EVENING: Final = 500.0
-"""Turns a second, below which any host has room for all of them."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _reports: Final = msgspec.msgpack.Decoder(Report)
@@ -165,7 +159,7 @@ class Steward:
             ClusterRefused: When there is no such host or node.
         """
         if name in self.plan.hosts:
-            await self._change(lambda plan: _without(plan, [name]))
+            await self._change(lambda plan: without(plan, [name]))
             return
         node = next((n for n in await self._fleet.nodes() if name in {n.id, n.address}), None)
         if node is None:
@@ -247,103 +241,23 @@ class Steward:
         if not self._is_sure:
             self.plan = await self._store.load()
             self._is_sure = True
-        plan = self._placed(self._manned(self.plan))
-        if plan != self.plan or self._newest() > self.plan.version:
+        view = self._view()
+        plan = placed(manned(self.plan, view, self._ended), view)
+        if plan != self.plan or view.newest() > self.plan.version:
             await self._keep(plan)
         self._end_hosts()
         return await self._start_hosts()
-
-    def _manned(self, plan: Plan) -> Plan:
-        """Let go who is lost, drained or too many, drop who has ended, and name new hosts."""
-        now = self._ticks()
-        plan = _without(plan, [name for name in plan.hosts if self._must_go(name, plan, now)])
-        hosts = tuple(name for name in plan.hosts if name not in self._ended)
-        plan = replace(
-            plan,
-            hosts=hosts,
-            leaving=tuple(name for name in plan.leaving if name in hosts),
-            pins={slug: name for slug, name in plan.pins.items() if name in hosts},
-        )
-        surplus = len(plan.members) - plan.wanted
-        if surplus > 0:
-            newest = reversed(plan.members)
-            return _without(
-                plan, sorted(newest, key=lambda name: self._is_live(name, now))[:surplus]
-            )
-        names = [f"host-{plan.last + number}" for number in range(1, 1 - surplus)]
-        return replace(plan, hosts=(*plan.hosts, *names), last=plan.last + len(names))
-
-    def _must_go(self, name: str, plan: Plan, now: float) -> bool:
-        seat = self._seats.get(name)
-        return seat is not None and (self._is_lost(seat, now) or seat.node in plan.drained)
-
-    def _is_live(self, name: str, now: float) -> bool:
-        seat = self._seats.get(name)
-        return seat is not None and seat.is_live(now, self._agreed)
-
-    def _is_lost(self, seat: Seat, now: float) -> bool:
-        patience = STARTING_SECONDS if seat.report is None else REPLACED_SECONDS
-        return seat.silent_for(now) > patience
-
-    def _is_done(self, seat: Seat, name: str) -> bool:
-        """Tell whether a host that leaves has nothing left, as it said itself."""
-        if name in self.plan.owners:
-            return False
-        if seat.report is None or seat.missing:
-            return seat.gone
-        # One that is refused does not follow the table.
-        is_fresh = seat.report.version == self.plan.version or bool(seat.why_not(self._agreed))
-        return is_fresh and not seat.report.held
-
-    def _placed(self, plan: Plan) -> Plan:
-        now = self._ticks()
-        seats = {name: self._seats[name] for name in plan.hosts if name in self._seats}
-        there = [name for name, seat in seats.items() if seat.is_live(now, self._agreed)]
-        # A steward that has just begun takes nobody for lost who has not had the time to answer.
-        there += [
-            name for name, seat in seats.items() if seat.may_yet_answer(now) and name in plan.owners
-        ]
-        moves = next_moves(
-            plan.owners,
-            [name for name in there if name not in plan.leaving],
-            leaving=[name for name in there if name in plan.leaving],
-            pins={partition_of(slug): host for slug, host in plan.pins.items()},
-            load=_load(plan, [seat for seat in seats.values() if not seat.is_silent(now)]),
-            moving=self._moving(plan),
-            at_once=MOVES_AT_ONCE,
-        )
-        if not moves:
-            return plan
-        owners = list(plan.owners)
-        for move in moves:
-            owners[move.partition] = move.target
-        return replace(plan, owners=tuple(owners))
-
-    def _moving(self, plan: Plan) -> set[int]:
-        """Tell which partitions are not yet where the plan has them."""
-        held = {n: set(s.report.held) for n, s in self._seats.items() if s.report is not None}
-        # One that leaves is not waited for: what it has yet to take may as well go elsewhere.
-        expected = {name for name in plan.hosts if name not in plan.leaving}
-        return {
-            p
-            for p, name in enumerate(plan.owners)
-            if name in expected and p not in held.get(name, ())
-        }
 
     def _end_hosts(self) -> None:
         """End those that are done with; they stay in the plan until they have ended.
 
         A steward that dies in between leaves no process behind that nobody knows of.
         """
-        now = self._ticks()
         self._seats = {name: seat for name, seat in self._seats.items() if name in self.plan.hosts}
-        for name in self.plan.leaving:
-            seat = self._seats.get(name)
-            if seat is None or name in self._ending or name in self._ended:
-                continue
-            if self._is_lost(seat, now) or self._is_done(seat, name):
-                ending = self._end(name, at_once=seat.is_silent(now))
-                self._ending[name] = asyncio.create_task(ending)
+        for name in finished(self.plan, self._view()):
+            if name not in self._ending and name not in self._ended:
+                is_silent = self._seats[name].is_silent(self._ticks())
+                self._ending[name] = asyncio.create_task(self._end(name, at_once=is_silent))
 
     async def _end(self, name: str, *, at_once: bool) -> None:
         try:
@@ -393,33 +307,17 @@ class Steward:
     async def _keep(self, plan: Plan) -> bool:
         """Keep a plan before anybody goes by it; what somebody else kept meanwhile is read."""
         self._is_sure = False
-        newer = replace(plan, version=max(self.plan.version, self._newest()) + 1)
+        newer = replace(plan, version=max(self.plan.version, self._view().newest()) + 1)
         kept = await self._store.save(newer, over=self.plan.version)
         self.plan = newer if kept else await self._store.load()
         self._is_sure = True
         return kept
 
-    def _newest(self) -> int:
-        """Tell the newest table that a host has: newer than the plan if the store went back."""
-        return max((s.report.version for s in self._seats.values() if s.report), default=0)
+    def _view(self) -> View:
+        return View(self._seats, self._agreed, self._ticks())
 
     def _table(self) -> Table:
         return Table(self._agreed.store_id, self.plan.version, self.plan.owners)
-
-
-def _load(plan: Plan, seats: Iterable[Seat]) -> dict[int, float]:
-    """Tell each partition's turns a second; nothing while there is too little to even out."""
-    rates: Counter[int] = Counter()
-    for seat in seats:
-        rates.update(seat.loads)
-    if sum(rates.values()) < WORTH_EVENING:
-        return {}
-    return {p: rates[p] for p in range(len(plan.owners))}
-
-
-def _without(plan: Plan, names: Iterable[str]) -> Plan:
-    """Let hosts leave."""
-    return replace(plan, leaving=tuple(dict.fromkeys((*plan.leaving, *names))))
 
 
 def _pinned(plan: Plan, slug: str, host: str) -> Plan:

@@ -18,9 +18,10 @@ import msgspec
 from doorward.actors.blobs.store import BlobStore
 from doorward.actors.cluster.courier import Call, Courier, Parcel
 from doorward.actors.cluster.tables import Table
-from doorward.actors.errors import ClusterRefused, DoorwardError, NoHosts, Overloaded
+from doorward.actors.errors import ClusterRefused, NoHosts, Overloaded
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.merchant_customers import EraseCustomer
+from doorward.actors.partitions import PARTITIONS
 from doorward.actors.post.development import DevelopmentMailbox
 from doorward.actors.post.mail import Mail
 from doorward.actors.systems import erasing
@@ -29,7 +30,11 @@ STRAY_SECONDS: Final = 3.0
 """How long a message may look for its host: what a host on the same machine left is served again by
 then. Where a lease is waited for, the first to come hear 503 instead of waiting that long."""
 AGAIN_SECONDS: Final = 0.03
+LONGEST_SECONDS: Final = 0.25
+"""A message that looks for its host looks twice as long after each time, up to this: a host that
+waits for a lease must not be flooded by all who wait for it."""
 REFRESH_SECONDS: Final = 1.0
+MEET_SECONDS: Final = 1.0
 _STRAYS: Final = 8_192
 
 T = TypeVar("T")
@@ -76,9 +81,9 @@ class ClusterSystem:
         self._blobs = blobs
         self._on_trouble = on_trouble
         self._loop = asyncio.get_running_loop()
-        self._strays: list[Parcel] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._strays: set[Parcel] = set()
         self._refreshing: asyncio.Task[None] | None = None
+        self._parting: set[asyncio.Task[None]] = set()
         self._refreshed_at = 0.0
         self._closed = False
         self._keeper: asyncio.Task[None] | None = None
@@ -151,18 +156,16 @@ class ClusterSystem:
         for task in (self._keeper, self._refreshing):
             if task is not None:
                 task.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
         for parcel in self._strays:
             parcel.answer(NoHosts("closing"))
-        for courier in self.couriers.values():
-            await courier.close()
+        closing = [courier.close() for courier in self.couriers.values()]
+        await asyncio.gather(*closing, *self._parting)
 
     def _route(self, parcel: Parcel) -> None:
         """Give a message to its host's courier, or keep it until there is one."""
         hosts = self.table.hosts
         courier = self._courier(hosts[parcel.partition]) if hosts else None
-        if courier is None:
+        if courier is None or self._loop.time() >= parcel.deadline:
             self._stray(parcel)
         else:
             courier.put(parcel)
@@ -173,26 +176,29 @@ class ClusterSystem:
 
     def _stray(self, parcel: Parcel) -> None:
         """Keep a message that nobody did anything with, and send it again in a moment."""
-        if self._closed or self._loop.time() >= parcel.deadline:
+        left_seconds = parcel.deadline - self._loop.time()
+        if self._closed or left_seconds <= 0:
             parcel.answer(NoHosts("nobody answers for the storefront now"))
             return
         if len(self._strays) >= _STRAYS:
             parcel.answer(Overloaded("too many messages look for their host"))
             return
-        self._strays.append(parcel)
-        if self._timer is None:
-            self._timer = self._loop.call_later(AGAIN_SECONDS, self._again)
+        self._strays.add(parcel)
+        wait_seconds = min(left_seconds, LONGEST_SECONDS, AGAIN_SECONDS * 2**parcel.strayed)
+        parcel.strayed += 1
+        self._loop.call_later(wait_seconds, self._again, parcel)
+        if self._loop.time() >= self._refreshed_at + AGAIN_SECONDS:
             self._refresh_soon()
 
-    def _again(self) -> None:
-        self._timer = None
-        strays, self._strays = self._strays, []
-        self.rerouted += len(strays)
-        for parcel in strays:
-            try:
-                self._route(parcel)
-            except Overloaded as error:
-                parcel.answer(error)
+    def _again(self, parcel: Parcel) -> None:
+        if parcel not in self._strays:
+            return
+        self._strays.remove(parcel)
+        self.rerouted += 1
+        try:
+            self._route(parcel)
+        except Overloaded as error:
+            parcel.answer(error)
 
     def _heard(self, version: int) -> None:
         if version > self.table.version:
@@ -208,43 +214,69 @@ class ClusterSystem:
             self._refresh_soon()
 
     async def _refresh(self) -> None:
-        """Fetch a newer table, if there is one, and find its hosts."""
+        """Fetch a newer table, if there is one, find its hosts, and send what waits for them."""
+        version = self.table.version
+        self._refreshed_at = self._loop.time()
+        try:
+            await self._fetch()
+            await self._meet_hosts()
+        finally:
+            self._refreshing = None
+        if self.table.version > version:
+            for parcel in list(self._strays):
+                self._again(parcel)
+
+    async def _fetch(self) -> None:
         try:
             found = await self._hosts.table(self.table.version)
             if found:
-                await self._adopt(_table.decode(found))
-        except DoorwardError as error:
-            self._on_trouble("table", error)
+                self._adopt(_table.decode(found))
         except Exception as error:  # noqa: BLE001 - whatever it is: the table we have goes on
             self._on_trouble("table", error)
-        finally:
-            self._refreshing = None
 
-    async def _adopt(self, table: Table) -> None:
+    def _adopt(self, table: Table) -> None:
         if self.table.store_id not in {"", table.store_id}:
             raise ClusterRefused(
                 f"the table is of store {table.store_id}, this process serves {self.table.store_id}"
             )
+        if len(table.hosts) != PARTITIONS:
+            raise ClusterRefused(f"the table is about {len(table.hosts)} partitions")
         if table.version <= self.table.version:
             return
-        for name in set(table.hosts) - {"", *self.couriers}:
-            call = await self._hosts.call(name)
-            self.couriers[name] = Courier(call, stray=self._stray, heard=self._heard)
         self.table = table
         for name, courier in list(self.couriers.items()):
             courier.version = table.version
             if name not in table.hosts:
-                for parcel in courier.take_back():
-                    self._stray(parcel)
-                if not courier.busy:
-                    del self.couriers[name]
+                del self.couriers[name]
+                self._part(courier)
+
+    async def _meet_hosts(self) -> None:
+        """Find the hosts that are new; one that is not found is looked for again."""
+        for name in sorted(set(self.table.hosts) - {"", *self.couriers}):
+            try:
+                async with asyncio.timeout(MEET_SECONDS):
+                    call = await self._hosts.call(name)
+            except Exception as error:  # noqa: BLE001 - the others are there all the same
+                self._on_trouble(f"{name} is not found", error)
+            else:
+                courier = Courier(call, stray=self._stray, heard=self._heard)
+                courier.version = self.table.version
+                self.couriers[name] = courier
+
+    def _part(self, courier: Courier) -> None:
+        """Send nothing more to a host that has nothing any more; what is under way is answered."""
+        for parcel in courier.take_back():
+            self._stray(parcel)
+        parting = self._loop.create_task(courier.close())
+        self._parting.add(parting)
+        parting.add_done_callback(self._parting.discard)
 
     async def _names(self, slug: str, limit: int) -> tuple[list[str], bool]:
         return await self._tried(lambda name: self._hosts.names(name, slug, limit))
 
     async def _tried(self, ask: Callable[[str], Awaitable[T]]) -> T:
         """Ask one host after the other, until one answers."""
-        for name, courier in self.couriers.items():
+        for name, courier in list(self.couriers.items()):
             if courier.down:
                 continue
             try:

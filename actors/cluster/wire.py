@@ -54,6 +54,7 @@ _ERRORS: Final = {
     kind.__name__: kind
     for kind in (Unavailable, StoreUnreachable, NotOwner, Overloaded, VocabularyDiffers)
 }
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _encoder: Final = msgspec.msgpack.Encoder()
 _version: Final = msgspec.msgpack.Decoder(tuple[str, int, list[msgspec.Raw]])
 _asks: Final[Any] = msgspec.msgpack.Decoder(tuple[str, _REQUESTS])
@@ -61,8 +62,20 @@ _answers: Final[Any] = msgspec.msgpack.Decoder(tuple[int, list[_OUTCOMES]])
 
 
 def _vocabulary() -> str:
-    shapes = msgspec.json.schema_components([_REQUESTS, _OUTCOMES])
+    shapes = _bare(msgspec.json.schema_components([_REQUESTS, _OUTCOMES]))
     return blake2b(json.dumps(shapes, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _bare(shape: Any) -> Any:  # noqa: ANN401 - a schema, or a part of one
+    """Leave out docstrings: they are no shape, and not the same in every Python."""
+    if isinstance(shape, dict):
+        kept = {key: part for key, part in shape.items() if not _is_said(key, part)}
+        return {key: _bare(part) for key, part in kept.items()}
+    return [_bare(part) for part in shape] if isinstance(shape, list | tuple) else shape
+
+
+def _is_said(key: str, part: object) -> bool:
+    return key == "description" and isinstance(part, str)
 
 
 VOCABULARY: Final = _vocabulary()
@@ -89,7 +102,7 @@ def read_batch(batch: bytes) -> tuple[int, list[tuple[str, Request]]]:
         if vocabulary != VOCABULARY:
             raise VocabularyDiffers(f"asked in {vocabulary}, this host speaks {VOCABULARY}")
         return version, [_asks.decode(ask) for ask in asks]
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise VocabularyDiffers("asked in what is no batch") from error
 
 
@@ -106,7 +119,7 @@ def read_answers(answers: bytes, count: int) -> tuple[int, list[Outcome | Doorwa
     """
     try:
         version, found = _answers.decode(answers)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise Unavailable("a host's answers cannot be read") from error
     if len(found) != count:
         raise Unavailable("a host answered another number of messages")

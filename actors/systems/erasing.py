@@ -14,7 +14,7 @@ NAMED_AT_ONCE: Final = 10_000
 """Naming looks through the whole store, so it should seldom have to begin again."""
 ERASED_AT_ONCE: Final = 120
 """What one turn deletes: an order takes what finds it by its token along, so twice this many fit
-into one script call (``redis_journal.WRITES_PER_CALL``)."""
+into one script call (``redis_scripts.WRITES_PER_CALL``)."""
 
 Ask = Callable[[str, Request], Awaitable[Outcome]]
 Names = Callable[[str, int], Awaitable[tuple[list[str], bool]]]

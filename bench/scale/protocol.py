@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Annotated, Final, NamedTuple, get_type_hints
 
+from doorward.actors.cluster.deciding import MOVES_AT_ONCE, REPLACED_SECONDS
 from doorward.actors.cluster.seats import FORMER_SECONDS, LOAD_SECONDS, SILENT_SECONDS
-from doorward.actors.cluster.steward import BEAT_SECONDS, MOVES_AT_ONCE, REPLACED_SECONDS
+from doorward.actors.cluster.steward import BEAT_SECONDS
 from doorward.actors.cluster.system import STRAY_SECONDS
 from doorward.actors.ownership import MARGIN_OF_LEASE, RENEWALS_PER_LEASE
 from doorward.actors.partitions import PARTITIONS
@@ -80,13 +81,13 @@ class Protocol:
         BEAT_SECONDS
     )
     silent_seconds: Annotated[float, Of("s", "seats.py: unheard, then silent")] = SILENT_SECONDS
-    replaced_seconds: Annotated[float, Of("s", "steward.py: unheard, then replaced")] = (
+    replaced_seconds: Annotated[float, Of("s", "deciding.py: unheard, then replaced")] = (
         REPLACED_SECONDS
     )
     former_seconds: Annotated[float, Of("s", "seats.py: an ended process stays silent")] = (
         FORMER_SECONDS
     )
-    moves_at_once: Annotated[int, Of("partitions", "steward.py")] = MOVES_AT_ONCE
+    moves_at_once: Annotated[int, Of("partitions", "deciding.py")] = MOVES_AT_ONCE
     load_seconds: Annotated[float, Of("s", "seats.py: loads are averaged over")] = LOAD_SECONDS
     lease_seconds: Annotated[float, Of("s", "config/concerns.py")] = float(Hosting().lease_seconds)
     renewals_per_lease: Annotated[int, Of("per lease", "actors/ownership.py")] = RENEWALS_PER_LEASE

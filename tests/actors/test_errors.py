@@ -11,7 +11,9 @@ from doorward.actors.post import transport
 
 
 def every(root: type[DoorwardError]) -> Iterator[type[DoorwardError]]:
-    yield root
+    # Other tests make up some of their own.
+    if root.__module__.startswith("doorward."):
+        yield root
     for child in root.__subclasses__():
         yield from every(child)
 

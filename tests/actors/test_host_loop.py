@@ -182,7 +182,7 @@ def test_a_store_that_returns_is_used_again_without_a_restart() -> None:
         world = running.world
         confirm, claims = world.journal.confirm, world.journal.claims
 
-        async def away(*_: object) -> Any:  # noqa: ANN401 - whatever was asked, nobody answers
+        async def away(*_: object, **__: object) -> Any:  # noqa: ANN401 - nobody answers
             raise StoreUnreachable("away")
 
         world.journal.confirm = world.journal.claims = away  # type: ignore[method-assign]

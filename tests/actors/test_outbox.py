@@ -521,3 +521,74 @@ async def test_a_blank_mail_of_a_host_that_died_is_not_sent_by_the_next(
     assert carrier.carried == []
     assert await after.struck() == []
     await after.outbox.delivery.stop(grace_seconds=0)
+
+
+# --- leaving a partition's mails to its next owner ------------------------------------------------
+
+
+async def test_what_was_to_be_read_again_is_left_to_the_next_owner(
+    posted: Posted, carrier: Carrier
+) -> None:
+    await posted.world.request()
+    posted.world.jobs.clear()
+    posted.outbox.read_again([ALPHA])
+
+    withdrawn = posted.outbox.withdraw(ALPHA)
+    await posted.outbox.catch_up()
+    await posted.settled()
+
+    assert withdrawn
+    assert carrier.carried == []
+    assert len(await posted.struck()) == 1
+
+
+async def test_what_is_held_back_is_left_to_the_next_owner(
+    posted: Posted, carrier: Carrier
+) -> None:
+    job = held_for(an_order_job(await a_job(posted.world)), posted.world, 60)
+    await posted.send_all()
+    await posted.struck()
+    carrier.carried.clear()
+    fill(posted.world, job, 1)
+    stored = posted.world.site.store.outbox(ALPHA, "", 10)[-1][0]
+    posted.outbox.send(ALPHA, stored, job)
+
+    withdrawn = posted.outbox.withdraw(ALPHA)
+    await posted.world.advance(60 + HELD_STEP_MS / 1000)
+    await posted.outbox.catch_up()
+    await posted.settled()
+    early = list(carrier.carried)
+    after = await taken_over(posted.world, carrier)
+    await after.outbox.catch_up()
+    await after.settled()
+
+    assert withdrawn
+    assert early == []
+    assert len(carrier.carried) == 1
+    await after.outbox.delivery.stop(grace_seconds=0)
+
+
+async def test_a_mail_that_is_being_sent_is_not_left_to_anybody_yet(
+    posted: Posted, carrier: Carrier
+) -> None:
+    carrier.open.clear()
+    await posted.world.request()
+    posted.outbox.send(*posted.world.jobs[-1])
+    await asyncio.sleep(0)
+
+    during = posted.outbox.withdraw(ALPHA)
+    carrier.open.set()
+    await posted.settled()
+
+    assert (during, posted.outbox.withdraw(ALPHA)) == (False, True)
+    assert len(carrier.carried) == 1
+
+
+async def test_another_partitions_mails_stay(posted: Posted, carrier: Carrier) -> None:
+    # Its number begins like the other's.
+    posted.outbox.send(77, "1-1", await a_job(posted.world))
+    withdrawn = posted.outbox.withdraw(7)
+    await posted.settled()
+
+    assert withdrawn
+    assert len(carrier.carried) == 1

@@ -4,8 +4,8 @@ import pytest
 
 from doorward.actors.clocks import StoreClock
 from doorward.actors.errors import NotOwner, StoreUnreachable
-from doorward.actors.journal import Commit, Ending
-from doorward.actors.ownership import ALL, FindGone, Ownership
+from doorward.actors.journal import Bid, Commit, Ending
+from doorward.actors.ownership import ALL, LOOKS, FindGone, Ownership
 from doorward.actors.partitions import PARTITIONS
 from tests.actors.harness import LEASE_SECONDS, START_MS, Site
 from tests.actors.simulation.model_journal import ModelJournal, T, Work, done
@@ -613,3 +613,183 @@ async def test_what_is_given_up_is_not_served_even_if_the_store_never_heard_of_i
 
     assert not ann.serves()
     assert await bob.take() == []
+
+
+# --- claims nobody knows of -----------------------------------------------------------------------
+
+
+async def disowned(contender: Contender) -> bool:
+    """Look for claims, if it is time to, as a host does with every tick."""
+    due = contender.ownership.has_doubts()
+    if due:
+        await contender.ownership.disown()
+    return due
+
+
+async def test_a_take_nobody_knows_of_is_released_once_it_is_not_wanted(site: Site) -> None:
+    ann, bob = Contender(site, "ann"), Contender(site, "bob")
+    await ann.take_without_answer()
+    ann.ownership.want(frozenset(), ())
+    taken = site.store.row(P).owner
+
+    looked = await disowned(ann)
+    await bob.take()
+
+    assert (taken, looked) == ("ann", True)
+    assert bob.serves()
+
+
+async def test_what_could_not_be_released_is_released_later(site: Site) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob")
+    ann.ownership.want(frozenset(), ())
+    ann.wire.questions_lost = [True]
+    with pytest.raises(StoreUnreachable):
+        await ann.ownership.give_up([ann.ownership.partitions[P]])
+    ann.ownership.lose_all()
+
+    await disowned(ann)
+    await bob.take()
+
+    assert bob.serves()
+
+
+async def test_what_was_lost_and_is_not_wanted_any_more_is_released(site: Site) -> None:
+    both = frozenset({P, OTHERS})
+    ann, bob = Contender(site, "ann", wanted=both), Contender(site, "bob")
+    await ann.take()
+    ann.ownership.lose_all()
+    ann.ownership.want(frozenset({OTHERS}), ())
+    await ann.take()
+    await ann.ownership.renew()
+    before = await bob.take()
+
+    await disowned(ann)
+    bob.ownership.want(frozenset({P}), frozenset({"cid"}))
+    after = await bob.take()
+
+    assert (before, after) == ([], [P])
+    assert ann.ownership.serves(OTHERS)
+    assert "ann" in site.store.image.marks
+
+
+async def test_what_is_wanted_is_taken_again_and_not_disowned(site: Site) -> None:
+    ann = await owner_of(site)
+    ann.ownership.lose_all()
+
+    due = ann.ownership.has_doubts()
+    await ann.take()
+    site.seconds += LEASE_SECONDS
+
+    assert not due
+    assert not ann.ownership.has_doubts()
+    assert site.store.row(P).owner == "ann"
+
+
+async def test_what_is_held_is_never_disowned(site: Site) -> None:
+    ann = await owner_of(site)
+    ann.ownership.lose_all()
+    ann.ownership.want(frozenset(), ())
+    site.seconds += 1
+    ann.ownership.want(frozenset({P}), ())
+
+    def keep() -> None:
+        """Hold it again while it is looked for."""
+        ann.ownership.partitions[P].owned = True
+
+    ann.ownership.want(frozenset(), ())
+    ann.wire.between = keep
+    await disowned(ann)
+
+    assert site.store.row(P).owner == "ann"
+
+
+async def test_what_somebody_else_has_by_now_is_left_alone(site: Site) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob")
+    ann.ownership.lose_all()
+    ann.ownership.want(frozenset(), ())
+    ann.silence()
+    await bob.take()
+    row = site.store.row(P)
+
+    await disowned(ann)
+
+    assert site.store.row(P) == row
+
+
+async def test_a_claim_that_is_released_unheard_is_waited_for_as_before(site: Site) -> None:
+    # Ann had not waited for who was before her; whoever comes next has to.
+    zoe, ann, bob = await owner_of(site, "zoe"), Contender(site, "ann"), Contender(site, "bob")
+    zoe.silence()
+    await ann.take_without_answer()
+    ann.ownership.want(frozenset(), ())
+
+    await disowned(ann)
+    taken = await bob.take()
+
+    assert taken == [P]
+    assert zoe.serves()
+    assert not bob.serves()
+
+
+async def test_a_take_that_arrives_late_is_found_by_a_later_look(site: Site) -> None:
+    ann, bob = Contender(site, "ann"), Contender(site, "bob")
+    ann.wire.questions_lost = [False, True]
+    with pytest.raises(StoreUnreachable):
+        await ann.take()
+    ann.ownership.lose_all()
+    ann.ownership.want(frozenset(), ())
+    await disowned(ann)
+    site.store.take("ann", Bid(P, 0, "", 0, 0), site.wall_ms())
+    site.store.image.marks["ann"] = site.wall_ms() + 60_000
+    early = await bob.take()
+
+    site.seconds += LEASE_SECONDS / 3
+    await disowned(ann)
+    late = await bob.take()
+
+    assert (early, late) == ([], [P])
+
+
+async def test_it_is_looked_for_as_often_as_an_owner_renews_and_not_for_ever(site: Site) -> None:
+    ann = await owner_of(site)
+    ann.ownership.lose_all()
+    ann.ownership.want(frozenset(), ())
+    looks = 0
+    for _ in range(1_000):
+        looks += await disowned(ann)
+        site.seconds += LEASE_SECONDS / 30
+
+    assert looks == LOOKS
+
+
+async def test_while_the_store_is_away_nothing_is_looked_for_in_vain(site: Site) -> None:
+    ann, bob = await owner_of(site), Contender(site, "bob")
+    ann.ownership.lose_all()
+    ann.ownership.want(frozenset(), ())
+    for _ in range(2 * LOOKS):
+        ann.wire.questions_lost = [True]
+        with pytest.raises(StoreUnreachable):
+            await ann.ownership.disown()
+
+    await disowned(ann)
+    await bob.take()
+
+    assert bob.serves()
+
+
+async def test_what_was_released_in_order_leaves_no_doubt(site: Site) -> None:
+    ann = await owner_of(site)
+    ann.ownership.want(frozenset(), ())
+
+    await ann.ownership.give_up([ann.ownership.partitions[P]])
+    site.seconds += LEASE_SECONDS
+
+    assert not ann.ownership.has_doubts()
+
+
+async def test_who_left_does_not_say_that_the_store_is_away(site: Site) -> None:
+    ann = await owner_of(site)
+
+    await ann.ownership.release()
+
+    assert isinstance(ann.ownership.refusal(P), NotOwner)

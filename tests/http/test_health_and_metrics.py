@@ -19,7 +19,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def metrics(door: Door) -> AsyncIterator[Client]:
-    runner = web.AppRunner(make_metrics_app(HostCollector(door.system)), access_log=None, handle_signals=False)
+    runner = web.AppRunner(
+        make_metrics_app(HostCollector(door.system)), access_log=None, handle_signals=False
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with client_from(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:

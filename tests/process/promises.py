@@ -37,18 +37,22 @@ class Promises:
         asked: When the first of an email's three codes was asked for; a fourth must be refused.
         guessed: An email's live code, and how many wrong guesses at it were refused.
         made: How many promises there have been.
+        answered: How many requests were answered, in whatever way.
         unavailable: How many requests were answered 503.
         unheard: How many requests got through to the server and were not answered.
         slowest_503_seconds: How long the slowest of the 503s took.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        """Promise nothing yet; ``name`` tells apart the shoppers of several ledgers."""
+        self.name = name
         self.signed_in: dict[str, str] = {}
         self.signed_out: set[str] = set()
         self.spent: list[tuple[str, str]] = []
         self.asked: dict[str, float] = {}
         self.guessed: dict[str, tuple[str, int]] = {}
         self.made = 0
+        self.answered = 0
         self.unavailable = 0
         self.unheard = 0
         self.slowest_503_seconds = 0.0
@@ -75,6 +79,7 @@ class Promises:
         loop = asyncio.get_running_loop()
         began = loop.time()
         answer = await request
+        self.answered += 1
         if answer.status == 503:
             self.unavailable += 1
             self.slowest_503_seconds = max(self.slowest_503_seconds, loop.time() - began)
@@ -125,12 +130,23 @@ class Promises:
 
 @asynccontextmanager
 async def shoppers(
-    front: Storefront, promises: Promises, number: int = SHOPPERS
+    front: Storefront, promises: Promises, number: int = SHOPPERS, *, rest_seconds: float = 0.0
 ) -> AsyncIterator[None]:
-    """Let shoppers come and go until the end of the block, or until nobody opens to them."""
+    """Let shoppers come and go until the end of the block, or until nobody opens to them.
+
+    Each rests after every errand for as long as is said.
+    """
     closing = asyncio.Event()
     tasks = [
-        asyncio.create_task(_shop(front, promises, f"{promises.made}-{each}", closing))
+        asyncio.create_task(
+            _shop(
+                front,
+                promises,
+                f"{promises.name}{promises.made}-{each}",
+                closing,
+                rest_seconds=rest_seconds,
+            )
+        )
         for each in range(number)
     ]
     try:
@@ -141,12 +157,20 @@ async def shoppers(
             await asyncio.gather(*tasks)
 
 
-async def _shop(front: Storefront, promises: Promises, name: str, closing: asyncio.Event) -> None:
+async def _shop(
+    front: Storefront,
+    promises: Promises,
+    name: str,
+    closing: asyncio.Event,
+    *,
+    rest_seconds: float,
+) -> None:
     random = Random(name)
     errands = (_sign_in_and_stay, _sign_in_and_out, _ask_thrice, _guess)
     for number in count():
         if closing.is_set():
             return
+        await asyncio.sleep(rest_seconds)
         try:
             await errands[number % len(errands)](front, promises, f"{name}-{number}@x.io", random)
         except Unanswered:

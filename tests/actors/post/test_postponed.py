@@ -62,3 +62,35 @@ def test_nothing_leaves_once_it_was_stopped() -> None:
         postponed.stop()
 
     run_virtually(scene)
+
+
+def test_what_is_withdrawn_does_not_leave_and_the_rest_leaves_when_it_is_due() -> None:
+    async def scene(_loop: VirtualLoop) -> None:
+        post = Post()
+        postponed = Postponed(post.send)
+        for partition, seconds in ((7, 0.1), (8, 0.2), (7, 0.3), (9, 0.15), (8, 0.4)):
+            postponed.put(seconds, partition, f"{seconds}", JOB)
+        await asyncio.sleep(0.12)
+        postponed.withdraw(7)
+        assert len(postponed) == 3
+        postponed.withdraw(8)
+        postponed.withdraw(1)
+        await asyncio.sleep(1)
+
+        assert post.left == [(0.1, "7/0.1"), (0.15, "9/0.15")]
+
+    run_virtually(scene)
+
+
+def test_a_mail_may_be_held_after_all_were_withdrawn() -> None:
+    async def scene(_loop: VirtualLoop) -> None:
+        post = Post()
+        postponed = Postponed(post.send)
+        postponed.put(0.1, 7, "a", JOB)
+        postponed.withdraw(7)
+        assert postponed.put(0.2, 7, "b", JOB)
+        await asyncio.sleep(1)
+
+        assert post.left == [(0.2, "7/b")]
+
+    run_virtually(scene)
