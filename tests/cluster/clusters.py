@@ -114,6 +114,8 @@ class Cluster:
 
     async def start_head(self) -> None:
         """Start a head, with room for some hosts, where there is none, and a steward."""
+        if self._operator is not None:
+            await asyncio.to_thread(self._operator.end)
         await self._add_node({})
         self._operator = self._program("tests.cluster.operating", self.address, str(self._folder))
 

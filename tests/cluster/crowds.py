@@ -1,7 +1,7 @@
 """Shoppers at many storefronts at once, with a ledger for each (``tests.process.promises``)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from typing import Final, Self
@@ -81,10 +81,24 @@ class Crowd:
             await asyncio.gather(*map(_served, self.fronts, self._sessions))
         return loop.time() - began
 
+    def at_some(self, is_there: Callable[[Storefront], bool]) -> "Crowd":
+        """Tell of the storefronts that are somewhere, without shoppers."""
+        pairs = zip(self.fronts, self._sessions, strict=True)
+        there = [(front, session) for front, session in pairs if is_there(front)]
+        return Crowd([front for front, _ in there], [session for _, session in there])
+
     async def statuses(self) -> list[int]:
         """Ask every storefront once, and tell how each answered."""
         asked = map(Storefront.me, self.fronts, self._sessions)
         return [answer.status for answer in await asyncio.gather(*asked)]
+
+    def is_well_served(self, share: float = 0.01) -> bool:
+        """Tell whether nearly all requests were answered.
+
+        A machine that is busy with other things for a second makes a host look lost, which costs
+        an answer or two; a promise it never costs.
+        """
+        return self.unavailable <= self.answered * share
 
     def figures(self) -> str:
         """Tell in words what was counted."""

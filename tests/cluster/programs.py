@@ -63,7 +63,7 @@ class Program:
         return self._log.read_text(errors="replace")[-4_000:]
 
     def end(self) -> None:
-        """Let it end what it has, and end."""
+        """Let it end what it has, and end; safe to repeat."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()

@@ -96,6 +96,7 @@ class Pretence:
         self.gone: set[str] = set()
         self.stuck: set[str] = set()
         self.closing: set[str] = set()
+        self.unheard: set[str] = set()
         self.dead: set[str] = set()
         self.claims: dict[int, str] = {}
         self.incarnations: Counter[str] = Counter()
@@ -121,6 +122,9 @@ class Pretence:
         await asyncio.sleep(0.001)
         while name in self.frozen:  # noqa: ASYNC110 - ends with a thaw or a death
             await asyncio.sleep(0.05)
+        if name in self.unheard:
+            self.unheard.remove(name)
+            await asyncio.sleep(10_000)
         if name in self.cut:
             return ConnectionError(name)
         if name in self.gone:

@@ -404,6 +404,21 @@ def test_a_slow_answer_is_an_answer_and_a_late_one_is_none() -> None:
     virtually(scene)
 
 
+def test_a_beat_whose_answer_never_comes_is_given_up_and_followed_by_another() -> None:
+    async def scene(cluster: Cluster) -> None:
+        await cluster.up(2)
+        plan = cluster.steward.plan
+        for _ in range(3):
+            cluster.fleet.unheard.add("host-2")
+            await asyncio.sleep(ANSWER_SECONDS + 2 * BEAT_SECONDS)
+
+        assert cluster.fleet.unheard == set()
+        assert cluster.state("host-2") == "live"
+        assert cluster.steward.plan == plan
+
+    virtually(scene)
+
+
 def test_where_all_are_silent_nothing_moves() -> None:
     async def scene(cluster: Cluster) -> None:
         await cluster.up(3)
