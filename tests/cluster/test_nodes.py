@@ -3,7 +3,8 @@ from collections.abc import Callable
 from tests.cluster.clusters import Cluster, timed
 from tests.cluster.crowds import Crowd
 
-SERVED_SECONDS_MAX = 5.0
+SERVED_SECONDS_MAX = 20.0
+"""Far more than it takes (``tests.cluster.measure`` says): a busy machine is slow, not wrong."""
 
 
 async def test_a_node_that_is_drained_under_load_fails_nobody(
