@@ -92,7 +92,7 @@ class Crowd:
         asked = map(Storefront.me, self.fronts, self._sessions)
         return [answer.status for answer in await asyncio.gather(*asked)]
 
-    def is_well_served(self, share: float = 0.01) -> bool:
+    def is_well_served(self, share: float = 0.05) -> bool:
         """Tell whether nearly all requests were answered.
 
         A machine that is busy with other things for a second makes a host look lost, which costs
