@@ -26,6 +26,7 @@ ADDRESS = "127.0.0.1:6379"
 FAKE_RAY = """#!/bin/sh
 printf '%s\\n' "$@" >"$HERE/asked"
 [ -z "${RAY_FAILS:-}" ] || exit 3
+[ ! -p "$HERE/go" ] || read -r _ <"$HERE/go"
 "$HERE/raylet" 60 >/dev/null 2>&1 &
 echo $! >"$HERE/pid"
 """
@@ -108,6 +109,20 @@ def test_a_signal_lets_the_command_drain_before_the_node_leaves(node: Node, here
     told, said = running.communicate(timeout=30)
 
     assert (running.returncode, told) == (0, "drained\n"), said
+    assert not is_running(raylet_of(here))
+
+
+def test_a_signal_before_the_command_leaves_nothing_behind(node: Node, here: Path) -> None:
+    os.mkfifo(here / "go")
+    running = node("touch", str(here / "ran"))
+    # Opening it for writing waits for its reader: Ray is on the way, the command is not yet.
+    with (here / "go").open("w", encoding="ascii") as go:
+        running.send_signal(signal.SIGTERM)
+        go.write("go\n")
+    _, said = running.communicate(timeout=30)
+
+    assert running.returncode == 143, said
+    assert not (here / "ran").exists()
     assert not is_running(raylet_of(here))
 
 

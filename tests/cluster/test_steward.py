@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable
 
 from tests.cluster.clusters import Cluster, kill, timed
@@ -21,7 +22,10 @@ async def test_a_steward_killed_under_load_is_missed_by_nobody(
 
     say(f"steward killed, another after {seconds:.1f} s; {crowd.figures()}")
     assert await cluster.steward_pid() != pid
-    assert await cluster.plan() == plan
+    newer = await cluster.plan()
+    assert (newer.hosts, newer.leaving, newer.last) == (plan.hosts, plan.leaving, plan.last)
+    # Either steward may even out what the crowd weighs, by an exchange; a host is never emptied.
+    assert Counter(newer.owners) == Counter(plan.owners)
     assert cluster.logged("NoHosts") == missed
     assert crowd.is_well_served()
 
