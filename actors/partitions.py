@@ -63,6 +63,7 @@ def record_prefix(slug: str) -> str:
     return f"dw:{{{partition_of(slug)}}}:{slug}:"
 
 
+@lru_cache(maxsize=PARTITIONS)
 def shared_prefix(partition: int) -> str:
     """Begin the name of a partition's shared records."""
     return f"dw:{{{partition}}}:{_SHARED}:"

@@ -58,8 +58,9 @@ def counted(window: Window, rule: Rule, now_ms: int) -> Window:
         total -= sum(counts[:gone])
         times, counts = times[gone:], counts[gone:]
     if times and times[-1] >= at:
-        return Window(times, (*counts[:-1], counts[-1] + 1), total + 1)
-    return Window((*times, at), (*counts, 1), total + 1)
+        # Not unpacked: that would go through a list.
+        return Window(times, counts[:-1] + (counts[-1] + 1,), total + 1)  # noqa: RUF005
+    return Window(times + (at,), counts + (1,), total + 1)  # noqa: RUF005
 
 
 def held(window: Window, rule: Rule, now_ms: int) -> int:

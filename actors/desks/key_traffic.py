@@ -29,8 +29,10 @@ def counted(turn: Turn, key: Key, rule: Rule) -> Window | TooMany:
     """Count a call and tell its key's calls of the last minute; or that its limit is spent."""
     now_ms = turn.now_ms
     calls = (turn.ledger.get(KeyTraffic, key.id) or KeyTraffic()).calls
-    fits = windows.remaining(calls, rule, now_ms) > 0
-    after = _newest(windows.counted(calls, rule, now_ms), rule.limit)
+    after = windows.counted(calls, rule, now_ms)
+    fits = after.total <= rule.limit
+    if not fits:
+        after = _newest(after, rule.limit)
     turn.ledger.count(KeyTraffic(after), key.id, keep_ms=MINUTE_MS)
     if fits:
         return after
@@ -46,8 +48,6 @@ def _newest(window: Window, limit: int) -> Window:
 
     Without this whoever hammers with a spent key makes the record grow by every call.
     """
-    if window.total <= limit:
-        return window
     times, counts, total = window.times, window.counts, window.total
     surplus, gone = total - limit, 0
     while surplus > 0:

@@ -1,10 +1,10 @@
 """What a publishable key opens: the store surface of a storefront that serves it (contract §4)."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from doorward.actors.desks import key_traffic
-from doorward.actors.desks.gathering import together
+from doorward.actors.ledger import Miss
 from doorward.actors.messages.envelope import Outcome
 from doorward.actors.messages.refusals import KeyRefused, OriginRefused, TooMany
 from doorward.actors.messages.store import (
@@ -20,6 +20,7 @@ from doorward.actors.turns import MINUTE_MS, Turn, policy_of
 from doorward.actors.windows import Rule
 
 Q = TypeVar("Q", bound=StoreCall)
+_FINISHING: Final = (FinishSignUp, FinishLogin, FinishReset)
 _Desk = Callable[[Turn, Storefront, Q], Outcome]
 
 
@@ -30,9 +31,12 @@ def opened(turn: Turn, call: StoreCall) -> Storefront | Outcome:
         The storefront, or the refusal: ``KeyRefused``, ``TooMany``, ``HeadlessOff`` or
         ``OriginRefused`` (of a page whose origin the storefront does not list).
     """
-    together(lambda: turn.ledger.get(Storefront), lambda: turn.ledger.get(Keys))
-    storefront = turn.storefront()
-    key = key_traffic.live_key(turn, call.key_digest, "publishable")
+    try:
+        storefront = turn.storefront()
+        key = key_traffic.live_key(turn, call.key_digest, "publishable")
+    except Miss:
+        turn.ledger.need((Storefront, ""), (Keys, ""))
+        raise
     if storefront is None or key is None:
         return KeyRefused()
     if not _is_counted(call):
@@ -65,4 +69,4 @@ def _is_counted(call: StoreCall) -> bool:
     """Tell whether a call goes on with one that was counted: whoever began is let finish."""
     if isinstance(call, BeginLogin):
         return call.waiting
-    return isinstance(call, FinishSignUp | FinishLogin | FinishReset)
+    return isinstance(call, _FINISHING)

@@ -14,7 +14,7 @@ from doorward.actors.partitions import shard_of_key, shared_name
 from doorward.http.system import System
 
 REMEMBERED: Final = 16_384
-"""Keys, of some 250 bytes each."""
+"""Keys, of some 350 bytes each."""
 
 
 async def owner_of(system: System, key: str) -> tuple[str, str] | None:
@@ -35,23 +35,23 @@ async def owner_of(system: System, key: str) -> tuple[str, str] | None:
 
 
 class KeyOwners:
-    """Leads from a key to its storefront."""
+    """Leads from a publishable key to its storefront; such a key is no secret, and is kept."""
 
     def __init__(self, system: System, *, remembered: int = REMEMBERED) -> None:
         """Remember nothing yet."""
         self._system = system
         self._remembered = remembered
-        self._slugs: OrderedDict[str, str] = OrderedDict()
+        self._owners: OrderedDict[str, tuple[str, str]] = OrderedDict()
+
+    def known(self, key: str) -> tuple[str, str] | None:
+        """Tell what ``find`` found before; None when it has to be asked."""
+        return self._owners.get(key)
 
     async def find(self, key: str) -> tuple[str, str] | None:
         """Find the storefront of a key; all as ``owner_of``."""
-        digest = tokens.digest(key)
-        slug = self._slugs.get(digest)
-        if slug is not None:
-            return slug, digest
-        found = await owner_of(self._system, key)
-        if found is not None:
-            self._slugs[digest] = found[0]
-            if len(self._slugs) > self._remembered:
-                self._slugs.popitem(last=False)
+        found = self.known(key) or await owner_of(self._system, key)
+        if found is not None and key not in self._owners:
+            self._owners[key] = found
+            if len(self._owners) > self._remembered:
+                self._owners.popitem(last=False)
         return found

@@ -102,6 +102,7 @@ class Holder:
 
     Attributes:
         slug: The storefront.
+        page: The origin of the page that calls, as it says; None where none is said.
         same_origin: Whether the page lies on the very host that was called; that is no matter of
             CORS, and the only case in which a cookie of ours can come along.
         welcome: Whether the storefront let the page's origin in; None while it has not said.
@@ -109,10 +110,11 @@ class Holder:
 
     def __init__(self, call: Call, slug: str, key_digest: str, system: System) -> None:
         self.slug = slug
-        self.same_origin = _is_same_origin(call)
+        self.page = origin_of(call)
+        self.same_origin = _is_same_origin(call, self.page)
         self.welcome: bool | None = None
         self.key_digest = key_digest
-        self.origin = None if self.same_origin else origin_of(call)
+        self.origin = None if self.same_origin else self.page
         self._system = system
         self._call = call
 
@@ -157,15 +159,17 @@ class Frame:
 
         async def checked(call: Call, system: System) -> Reply | Failure:
             holder: Holder | None = None
+            answer: Reply | Failure
             try:
-                found = await self._holder(call, system)
-                if isinstance(found, Holder):
-                    holder = found
-                    answer = await _handled(call, holder, handling)
-                else:
+                key = _key_of(call)
+                found = self._owners.known(key) or await self._find(key)
+                if isinstance(found, Failure):
                     answer = found
+                else:
+                    holder = Holder(call, *found, system)
+                    answer = await handling(call, holder)
             except Exception as error:  # noqa: BLE001 - also a page must read what went wrong
-                answer = STORE.failure_of(error, call.request_id)
+                answer = await _failed(call, holder, error)
             return await self._shared(call, holder, answer)
 
         return checked
@@ -190,24 +194,18 @@ class Frame:
             },
         )
 
-    async def _holder(self, call: Call, system: System) -> Holder | Failure:
-        """Find whose key was sent: in one header or in both, but the same."""
-        headers = call.request.headers
-        given = {key for name in KEY_HEADERS for key in headers.getall(name, ()) if key}
-        if not given:
+    async def _find(self, key: str) -> tuple[str, str] | Failure:
+        """Find whose key was sent."""
+        if not key:
             return NO_KEY
-        key = given.pop()
-        found = await self._owners.find(key) if key.startswith("pk_") and not given else None
-        if found is None:
-            return BAD_KEY
-        slug, digest = found
-        return Holder(call, slug, digest, system)
+        found = await self._owners.find(key) if key.startswith("pk_") else None
+        return found or BAD_KEY
 
     async def _shared(
         self, call: Call, holder: Holder | None, answer: Reply | Failure
     ) -> Reply | Failure:
         """Let the page that called read the answer, if it may."""
-        origin = origin_of(call)
+        origin = origin_of(call) if holder is None else holder.page
         if origin is None or (holder is not None and holder.same_origin):
             return answer
         welcome = holder.welcome if holder is not None else None
@@ -226,13 +224,26 @@ class Frame:
             return False
 
 
-async def _handled(call: Call, holder: Holder, handling: _Handling) -> Reply | Failure:
-    """Handle a call; one that HTTP refuses is counted too, and its key's refusal comes first."""
-    try:
-        return await handling(call, holder)
-    except (Malformed, EdgeError) as error:
-        refusal = await holder.admit() if holder.welcome is None else None
-        return refusal or STORE.failure_of(error, call.request_id)
+async def _failed(call: Call, holder: Holder | None, error: Exception) -> Failure:
+    """Say what went wrong; one that HTTP refuses is counted, and its key's refusal comes first."""
+    refusal = None
+    if holder is not None and holder.welcome is None and isinstance(error, Malformed | EdgeError):
+        try:
+            refusal = await holder.admit()
+        except Exception as worse:  # noqa: BLE001 - as it would end any other call
+            error = worse
+    return refusal or STORE.failure_of(error, call.request_id)
+
+
+def _key_of(call: Call) -> str:
+    """Read the key that was sent, in one header or in both; empty when none was.
+
+    Two that differ become one that nobody has.
+    """
+    headers = call.request.headers
+    given = {*headers.getall(KEY_HEADERS[0], ()), *headers.getall(KEY_HEADERS[1], ())}
+    given.discard("")
+    return "?" if len(given) > 1 else "".join(given)
 
 
 def origin_of(call: Call) -> str | None:
@@ -245,15 +256,14 @@ def origin_of(call: Call) -> str | None:
     return origin if sound else ""
 
 
-def _is_same_origin(call: Call) -> bool:
-    """Tell whether a browser says that the page lies on the host it calls.
+def _is_same_origin(call: Call, origin: str | None) -> bool:
+    """Tell whether a browser says that the page, of this origin, lies on the host it calls.
 
     No page can forge ``Sec-Fetch-Site``. Whoever is no browser can, and gains nothing by it.
     """
     headers = call.request.headers
     if headers.getall(SEC_FETCH_SITE, ()) != ["same-origin"]:
         return False
-    origin = origin_of(call)
     return origin is None or origin.partition("://")[2] == headers.get(hdrs.HOST)
 
 

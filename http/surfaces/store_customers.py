@@ -129,14 +129,18 @@ def _status_of(call: Call) -> str | None:
     return status
 
 
-async def _signed_in(
+def _signed_in(
     handling: _SignedIn, keyring: Keyring, call: Call, holder: Holder
-) -> Reply | Failure:
+) -> Awaitable[Reply | Failure]:
     """Read the access token; a call without one is counted and refused."""
     token = bearer(call)
     if not token:
-        return await holder.admit() or NO_TOKEN
-    return await handling(call, holder, jwts.read(keyring, token, "access"))
+        return _not_signed_in(holder)
+    return handling(call, holder, jwts.read(keyring, token, "access"))
+
+
+async def _not_signed_in(holder: Holder) -> Failure:
+    return await holder.admit() or NO_TOKEN
 
 
 def routes(frame: Frame, keyring: Keyring) -> list[tuple[str, str, Handler]]:
