@@ -7,6 +7,9 @@ storefront and in all, and storefronts take turns: a flood at one of them delays
 hash, not by its line. Past the bounds the answer is 503 at once, because a client that would wait
 longer has given up before.
 
+A thread takes the next of the line by itself: to ask the event loop would wake it for every hash,
+on a core whose caches hashing has just emptied.
+
 Called from one event loop. Nothing here survives a crash, and nothing has to: a try that is not
 settled counts as wrong in the storefront.
 """
@@ -16,11 +19,11 @@ import os
 import secrets
 import sys
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
@@ -52,6 +55,14 @@ class _Work(NamedTuple):
 
     run: Callable[[], Any]
     done: "asyncio.Future[Any]"
+
+
+class _Ended(NamedTuple):
+    """Something that was done: its result, or how it failed."""
+
+    done: "asyncio.Future[Any]"
+    result: Any
+    error: BaseException | None
 
 
 class HashingGate:
@@ -88,11 +99,13 @@ class HashingGate:
         self._gathering = gathering_seconds
         self._chance = chance
         self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_step_back)
+        # What threads and the event loop share, under the lock.
+        self._lock = threading.Lock()
         self._lines: OrderedDict[str, deque[_Work]] = OrderedDict()
         self._waiting = 0
-        self._running: set[asyncio.Future[Any]] = set()
-        self._ended: list[tuple[_Work, asyncio.Future[Any]]] = []
-        self._telling: asyncio.TimerHandle | None = None
+        self._running = 0
+        self._ended: list[_Ended] = []
+        self._ended_at = 0.0
         self._closed = False
 
     @property
@@ -103,7 +116,7 @@ class HashingGate:
     @property
     def running(self) -> int:
         """How many are being hashed."""
-        return len(self._running)
+        return self._running
 
     def check(self, slug: str) -> None:
         """Refuse already now whoever would find no place, before anything is begun for them.
@@ -151,23 +164,27 @@ class HashingGate:
 
     async def close(self) -> None:
         """Refuse who waits, and end the threads once they are through with what they are at."""
-        self._closed = True
-        for line in self._lines.values():
-            for work in line:
-                if not work.done.done():
-                    work.done.set_exception(self._refusal())
-        self._lines.clear()
-        self._waiting = 0
-        if self._running:
-            await asyncio.wait(set(self._running))
-        self._pool.shutdown(wait=False)
+        with self._lock:
+            self._closed = True
+            waiting = [work for line in self._lines.values() for work in line]
+            self._lines.clear()
+            self._waiting = 0
+        for work in waiting:
+            if not work.done.done():
+                work.done.set_exception(self._refusal())
+        await asyncio.to_thread(self._pool.shutdown)
 
     async def _through(self, slug: str, run: Callable[[], _Result]) -> _Result:
         self.check(slug)
-        work = _Work(run, asyncio.get_running_loop().create_future())
-        self._lines.setdefault(slug, deque()).append(work)
-        self._waiting += 1
-        self._start()
+        loop = asyncio.get_running_loop()
+        work = _Work(run, loop.create_future())
+        with self._lock:
+            self._lines.setdefault(slug, deque()).append(work)
+            self._waiting += 1
+            is_free = self._running < self._threads
+            self._running += is_free
+        if is_free:
+            self._pool.submit(self._work, loop)
         try:
             result: _Result = await work.done
             return result
@@ -176,48 +193,48 @@ class HashingGate:
 
     def _leave(self, slug: str, work: _Work) -> None:
         """Give a place up that is still held: its caller was cancelled."""
-        line = self._lines.get(slug)
-        if line is None or work not in line:
-            return
-        line.remove(work)
-        self._waiting -= 1
-        if not line:
-            del self._lines[slug]
+        with self._lock:
+            line = self._lines.get(slug)
+            if line is None or work not in line:
+                return
+            line.remove(work)
+            self._waiting -= 1
+            if not line:
+                del self._lines[slug]
 
-    def _start(self) -> None:
-        """Give free threads to who waits, one storefront after the other."""
-        while self._lines and len(self._running) < self._threads:
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Work the line off, in a thread."""
+        work = self._next(loop)
+        while work is not None:
+            try:
+                ended = _Ended(work.done, work.run(), None)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
+                ended = _Ended(work.done, None, error)
+            with self._lock:
+                self._ended_at = self._ended_at if self._ended else time.monotonic()
+                self._ended.append(ended)
+            work = self._next(loop)
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> _Work | None:
+        """Take who comes next, one storefront after the other, and let who is through be told.
+
+        Returns:
+            None when nobody waits: then the thread is free.
+        """
+        with self._lock:
+            gathered = time.monotonic() - self._ended_at
+            if self._ended and (self._waiting < self._threads or gathered >= self._gathering):
+                ended, self._ended = self._ended, []
+                loop.call_soon_threadsafe(_tell, ended)
+            if not self._lines:
+                self._running -= 1
+                return None
             slug, line = self._lines.popitem(last=False)
             work = line.popleft()
             self._waiting -= 1
             if line:
                 self._lines[slug] = line  # at the end: the others come first
-            if work.done.done():
-                continue  # cancelled, and has not got round to leaving
-            running = asyncio.get_running_loop().run_in_executor(self._pool, work.run)
-            self._running.add(running)
-            running.add_done_callback(partial(self._end, work))
-
-    def _end(self, work: _Work, ended: "asyncio.Future[Any]") -> None:
-        self._running.discard(ended)
-        self._ended.append((work, ended))
-        if self._closed:
-            self._tell()
-            return
-        self._start()
-        if self._waiting < self._threads:
-            self._tell()
-        elif self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(self._gathering, self._tell)
-
-    def _tell(self) -> None:
-        """Tell everybody whose password is through."""
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-        ended, self._ended = self._ended, []
-        for work, running in ended:
-            _hand_over(work.done, running)
+            return work
 
     def _refusal(self) -> Overloaded:
         """Turn away until who waits now is through, and not all until the same moment."""
@@ -258,15 +275,15 @@ class HashingGate:
         )
 
 
-def _hand_over(done: "asyncio.Future[Any]", ended: "asyncio.Future[Any]") -> None:
-    if done.done():
-        return
-    if ended.cancelled():
-        done.cancel()
-    elif (error := ended.exception()) is not None:
-        done.set_exception(error)
-    else:
-        done.set_result(ended.result())
+def _tell(ended: list[_Ended]) -> None:
+    """Tell everybody whose password is through, unless they have left."""
+    for done, result, error in ended:
+        if done.done():
+            continue
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(result)
 
 
 HASHING: Final = web.AppKey("hashing", HashingGate)
