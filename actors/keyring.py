@@ -142,6 +142,14 @@ class Keyring:
         """
         return self._signing_keys(key_id, storefront)
 
+    def cluster_key(self, key_id: str) -> bytes:
+        """Derive what processes of a cluster prove to each other with that they are of one.
+
+        Args:
+            key_id: A master key; must be known.
+        """
+        return self._derived(key_id, "", "cluster")
+
     def _signing_key(self, key_id: str, storefront: str) -> Ed25519PrivateKey:
         seed = self._derive(key_id, storefront, "jwt-ed25519")
         return Ed25519PrivateKey.from_private_bytes(seed)

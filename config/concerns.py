@@ -211,6 +211,15 @@ class Hosting(msgspec.Struct, frozen=True, kw_only=True):
             absent="absent: this process hosts them",
         ),
     ] = None
+    host_port: Annotated[
+        int,
+        Declaration(
+            form=_PORT,
+            unit="TCP port",
+            meaning="First of the 64 ports that hosts of a cluster try to listen on for HTTP "
+            "processes, at their Ray node's address; 0 takes any free one.",
+        ),
+    ] = 0
     memory_records_mb: Annotated[
         int,
         Declaration(

@@ -119,11 +119,12 @@ async def _clustered(settings: Settings, stack: AsyncExitStack) -> Behind:
     stack.callback(shutil.rmtree, path, ignore_errors=True)
     folder = stack.enter_context(DataFolder.open(path))
     blobs = await _blobs(settings, settings.store.data_dir, stack)
-    system = await open_cluster(blobs)
+    keyring = shared_keyring(settings)
+    system = await open_cluster(blobs, keyring)
     stack.push_async_callback(system.close)
     return Behind(
         system=system,
-        keyring=shared_keyring(settings),
+        keyring=keyring,
         operator_key=operator_key,
         blobs=blobs,
         figures=ClusterCollector(system),

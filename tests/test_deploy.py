@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from doorward.actors.cluster.call_server import PORTS
 from doorward.config.settings import SETTINGS, Settings, load
 from doorward.http.cli.main import main
 from doorward.http.serving import SHUTDOWN_SECONDS
@@ -392,6 +393,8 @@ def test_everybody_is_refused_but_ray_nodes_among_themselves_on_the_ports_that_t
     policies = {each["metadata"]["name"]: each["spec"] for each in objects("NetworkPolicy")}
     ports = {name: next(iter(found)) for name, found in ray_options().items() if len(found) == 1}
 
+    (told,) = objects("ConfigMap")
+    host_port = int(told["data"]["DOORWARD_HOST_PORT"])
     assert len(ports) == 4
     assert policies["nobody"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (among,) = policies["ray"]["ingress"]
@@ -399,7 +402,9 @@ def test_everybody_is_refused_but_ray_nodes_among_themselves_on_the_ports_that_t
     assert [(each["port"], each["endPort"]) for each in among["ports"]] == [
         (6379, ports["object-manager-port"]),
         (ports["min-worker-port"], ports["max-worker-port"]),
+        (host_port, host_port + PORTS - 1),
     ]
+    assert ports["max-worker-port"] < host_port
     assert 6379 < ports["node-manager-port"] < ports["object-manager-port"]
 
 

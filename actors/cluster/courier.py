@@ -29,7 +29,7 @@ WORTH_ANOTHER_CALL: Final = 16
 """Messages; fewer wait for the call that is under way."""
 MESSAGES: Final = 128
 BYTES: Final = 90_000
-"""In a call, unless one message alone is longer: Ray carries up to 100 KiB inline."""
+"""In a call, unless one message alone is longer: more would keep the others waiting too long."""
 WAITING: Final = 8_192
 CALL_SECONDS: Final = 2.0
 """Longer than a host takes to give up on its store (``redis_journal``)."""

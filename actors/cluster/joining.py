@@ -3,6 +3,7 @@
 from doorward.actors.blobs.store import BlobStore
 from doorward.actors.cluster.system import ClusterSystem
 from doorward.actors.errors import ClusterRefused
+from doorward.actors.keyring import Keyring
 from doorward.actors.logs import Troubles
 
 _MISSING = "Ray is not installed here: install Doorward with its extra, doorward[cluster]"
@@ -32,7 +33,7 @@ def demand_ray() -> None:
         raise ClusterRefused(f"{_MISSING} ({error.name} is missing)") from error
 
 
-async def open_cluster(blobs: BlobStore | None) -> ClusterSystem:
+async def open_cluster(blobs: BlobStore | None, keyring: Keyring) -> ClusterSystem:
     """Open the way to the hosts of the cluster that was joined.
 
     Raises:
@@ -40,6 +41,6 @@ async def open_cluster(blobs: BlobStore | None) -> ClusterSystem:
     """
     from doorward.actors.cluster import ray_cluster  # noqa: PLC0415 - an extra
 
-    system = ClusterSystem(ray_cluster.RayHosts(), blobs=blobs, on_trouble=Troubles())
+    system = ClusterSystem(ray_cluster.RayHosts(keyring), blobs=blobs, on_trouble=Troubles())
     await system.start()
     return system

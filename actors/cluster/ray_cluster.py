@@ -27,6 +27,7 @@ from ray.core.generated.gcs_pb2 import ActorTableData  # type: ignore[attr-defin
 from ray.exceptions import RayError
 
 from doorward.actors.cluster import wire
+from doorward.actors.cluster.call_client import CallClient
 from doorward.actors.cluster.courier import Call
 from doorward.actors.cluster.fleet import Node
 from doorward.actors.cluster.ray_fleet import NAMESPACE, RayFleet, state_of
@@ -35,6 +36,7 @@ from doorward.actors.cluster.ray_reaching import address_of, check_token, why
 from doorward.actors.cluster.ray_steward import STEWARD, start_steward
 from doorward.actors.cluster.tables import Status, Table
 from doorward.actors.errors import ClusterRefused, NoHosts, NotOwner
+from doorward.actors.keyring import Keyring
 from doorward.actors.logs import Troubles
 from doorward.actors.partitions import partition_of
 
@@ -75,8 +77,13 @@ def leave() -> None:
 class RayHosts:
     """See ``system.Hosts``."""
 
-    def __init__(self) -> None:
-        """Know nobody yet; the process ends in order when its cluster is replaced by another."""
+    def __init__(self, keyring: Keyring) -> None:
+        """Know nobody yet; the process ends in order when its cluster is replaced by another.
+
+        Args:
+            keyring: The master keys, by which hosts know us and we know them.
+        """
+        self._keyring = keyring
         self._handles: dict[str, Any] = {}
         self._membership = Membership()
         self._ending = asyncio.get_running_loop().create_task(self._end_with_the_cluster())
@@ -115,15 +122,15 @@ class RayHosts:
         """
         handle = await self._handle(name)
 
-        async def call(batch: bytes) -> bytes:
+        async def find() -> str:
             if state_of(handle) in _AWAY:
-                # Nothing is sent, and others may serve the storefronts before it is back.
                 raise NotOwner("the host is not there now")
-            return cast("bytes", await handle.serve.remote(batch))
+            return cast("str", await handle.address.remote())
 
+        client = CallClient(find, self._keyring, on_trouble=Troubles())
         # Else a process would call itself ready that no host understands.
-        wire.read_answers(await call(wire.batch_bytes(0, [])), 0)
-        return call
+        wire.read_answers(await client.call(wire.batch_bytes(0, [])), 0)
+        return client.call
 
     async def roster(self, name: str, after: str, limit: int) -> list[str]:
         """See ``Hosts.roster``."""

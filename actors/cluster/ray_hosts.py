@@ -19,6 +19,7 @@ import msgspec
 import ray
 
 from doorward.actors import logs
+from doorward.actors.cluster.call_server import CallServer
 from doorward.actors.cluster.host_server import HostServer, Identity
 from doorward.actors.cluster.ray_membership import Membership
 from doorward.actors.cluster.requirements import cluster_settings, shared_keyring
@@ -47,15 +48,14 @@ class RayHost:
         self._folder = Path(folder)
         self._stack = AsyncExitStack()
         self._server: HostServer | None = None
+        self._calls: CallServer | None = None
         self._opening: asyncio.Task[HostServer] | None = None
         self._membership = Membership()
         self._ending = asyncio.get_running_loop().create_task(self._end_with_the_cluster())
 
-    async def serve(self, batch: bytes) -> bytes:
-        """Answer a batch of asks."""
-        if self._server is None:
-            raise NotOwner("this host is not open")
-        return await self._server.serve(batch)
+    async def address(self) -> str:
+        """Tell where couriers reach this host; empty while it is not open."""
+        return self._calls.address if self._calls is not None else ""
 
     async def beat(self, order: bytes) -> bytes:
         """Take an order and report; also why there is nothing to report."""
@@ -88,7 +88,13 @@ class RayHost:
     async def close(self) -> None:
         """Finish and give everything up."""
         self._server = None
+        self._calls = None
         await self._stack.aclose()
+
+    async def _serve(self, batch: bytes) -> bytes:
+        if self._server is None:
+            raise NotOwner("this host is not open")
+        return await self._server.serve(batch)
 
     async def _opened(self) -> HostServer:
         if self._server is None:
@@ -113,10 +119,13 @@ class RayHost:
         settings = await asyncio.to_thread(cluster_settings, self._folder)
         logs.configure(level=settings.log.log_level, style=settings.log.log_format)
         async with AsyncExitStack() as stack:
+            keyring = shared_keyring(settings)
+            # First of all: it is closed last, when what is under way is answered.
+            calls = CallServer(self._serve, keyring, on_trouble=logs.Troubles())
+            stack.push_async_callback(calls.close)
             path = settings.store.data_dir / HOSTS_FOLDER / self._name
             folder = stack.enter_context(DataFolder.open(path))
             client = await connect(settings.store, folder, stack)
-            keyring = shared_keyring(settings)
             journal = RedisJournal(client)
             mailbox = DevelopmentMailbox() if settings.mail.smtp_url is None else None
             wiring = wiring_of(
@@ -129,6 +138,9 @@ class RayHost:
             identity = Identity(
                 name=self._name, settings=digest_of(settings, keyring), node=_node()
             )
+            here = str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+            await calls.listen(here, settings.hosting.host_port)
+            self._calls = calls
             self._stack = stack.pop_all()
             return HostServer(hosting, journal, identity, mailbox)
 

@@ -126,11 +126,16 @@ def read_answers(answers: bytes, count: int) -> tuple[int, list[Outcome | Doorwa
     return version, [_read(answer) for answer in found]
 
 
+def refusal(error: Unavailable) -> Refused:
+    """Write why there is no outcome."""
+    return Refused(type(error).__name__, error.reason, error.retry_after_seconds)
+
+
 def _written(answer: Outcome | Exception) -> Outcome | Refused:
     if isinstance(answer, Outcome):
         return answer
     if isinstance(answer, Unavailable):
-        return Refused(type(answer).__name__, answer.reason, answer.retry_after_seconds)
+        return refusal(answer)
     # Its text may quote what was sent: the cause is in the host's own log.
     return Refused("TurnFailed", type(answer).__name__)
 
@@ -138,7 +143,12 @@ def _written(answer: Outcome | Exception) -> Outcome | Refused:
 def _read(answer: Any) -> Outcome | DoorwardError:  # noqa: ANN401 - one of the outcomes, or Refused
     if not isinstance(answer, Refused):
         return answer  # type: ignore[no-any-return]
-    if answer.error == TurnFailed.__name__:
-        return TurnFailed(answer.reason)
-    kind = _ERRORS.get(answer.error, errors.Unavailable)
-    return kind(answer.reason, answer.retry_after_seconds)
+    return read_refusal(answer)
+
+
+def read_refusal(told: Refused) -> DoorwardError:
+    """Read why there is no outcome."""
+    if told.error == TurnFailed.__name__:
+        return TurnFailed(told.reason)
+    kind = _ERRORS.get(told.error, errors.Unavailable)
+    return kind(told.reason, told.retry_after_seconds)

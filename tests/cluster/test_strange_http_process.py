@@ -1,5 +1,7 @@
 import asyncio
 
+from doorward.actors.keyring import KEY_BYTES
+from doorward.actors.tokens import base64url
 from tests.cluster.clusters import Cluster, disguised
 from tests.cluster.crowds import Crowd
 from tests.http.knocking import client_from
@@ -28,3 +30,19 @@ async def test_an_http_process_of_another_release_is_not_ready_and_answers_503(
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
     assert "VocabularyDiffers" in log
     assert await known[0].is_signed_in(session)
+
+
+async def test_an_http_process_with_other_master_keys_is_let_in_by_no_host(
+    cluster: Cluster, crowd_anyhow: Crowd
+) -> None:
+    front = crowd_anyhow.fronts[0]
+    session = await front.session("both@x.io")
+    async with cluster.served(DOORWARD_MASTER_KEY=base64url(bytes(KEY_BYTES))) as stranger:
+        async with client_from(stranger.origin) as client:
+            ready = await client.get("/readyz")
+            answer = await Storefront(client, front.slug, front.key).me(session)
+        log = stranger.log.read()
+
+    assert (ready.status, answer.status) == (503, 503)
+    assert "are its master keys others?" in log
+    assert await front.is_signed_in(session)
