@@ -1,7 +1,9 @@
 """One HTTP process and one host, beside the embedded server and beside the naive design.
 
 All three are loaded in turns, so that they share the weather; each has its own Redis, synced with
-every commit, and gets requests of the same kind that nobody has seen before.
+every commit, and gets requests of the same kind that nobody has seen before. A code that is asked
+for is the same work at all three; ``me`` is answered from memory by the naive design, which knows
+nobody.
 """
 
 from collections.abc import Callable, Iterator
@@ -96,6 +98,7 @@ def me(plan: Plan) -> Spread:
             at.port: [fleet.me(session) for session in uvloop.run(sessions_of(at, plan))]
             for at in (door, spread)
         }
+        # Nobody signs in there: it answers from memory, whatever the cookie.
         parts[plain.port] = parts[door.port]
 
         def feed(server: Server, _number: int) -> Feed:

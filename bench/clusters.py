@@ -82,7 +82,7 @@ def naive(folder: Path) -> Iterator[Server]:
     folder.mkdir()
     port, log = free_ports(1)[0], folder / "naive.log"
     with _redis(folder / "redis") as (_, redis_url), _head(folder, _plain_environ(), 0) as head:
-        told = (str(port), head["address"], redis_url, str(NAIVE_STOREFRONTS))
+        told = (str(port), head["address"], redis_url, str(folder), str(NAIVE_STOREFRONTS))
         command = [sys.executable, "-m", "bench.naive", *told]
         with child(command, folder=ROOT, environ=os.environ, log=log) as process:
             await_answer(process, port, "/api/v1/client-auth/me", log)

@@ -21,7 +21,7 @@ _MAIL: Final = "/api/v1/merchant/sandbox/mail"
 _ANY_VOLUME: Final = 10_000_000
 _PAGE: Final = 500
 _KEPT_MAILS: Final = 5_000
-_POLICY: Final = {
+POLICY: Final = {
     "codes": {"perAddressPerMinute": _ANY_VOLUME, "perStorefrontPerMinute": _ANY_VOLUME},
     "verifications": {"perAddressPerMinute": _ANY_VOLUME, "perStorefrontPerMinute": _ANY_VOLUME},
     "signIn": {"open": True},
@@ -71,7 +71,7 @@ async def open_sandboxes(door: Door, count: int) -> list[Storefront]:
 
 
 async def _published(door: Door, slugs: list[str], *, sandbox: bool) -> list[str]:
-    body = {"displayName": "Bench", "published": True, "sandbox": sandbox, "policy": _POLICY}
+    body = {"displayName": "Bench", "published": True, "sandbox": sandbox, "policy": POLICY}
     asked = [
         request("PUT", f"{_OPERATOR}/{slug}", body=body, headers=door.operator) for slug in slugs
     ]
