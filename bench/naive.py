@@ -18,6 +18,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 import uvloop
@@ -142,7 +143,7 @@ def make_app(storefronts: list[Handle]) -> web.Application:
 
     async def request_otp(request: web.Request) -> web.Response:
         body = await request.json()
-        storefront = storefronts[hash(body["storefrontSlug"]) % len(storefronts)]
+        storefront = storefronts[crc32(body["storefrontSlug"].encode()) % len(storefronts)]
         caller = Caller(address=request.remote or "local", own_origin=f"http://{request.host}")
         outcome = await storefront.ask(RequestCode(email=canonical(body["email"]), caller=caller))
         if not isinstance(outcome, CodeSent):
@@ -153,7 +154,7 @@ def make_app(storefronts: list[Handle]) -> web.Application:
 
     async def me(request: web.Request) -> web.Response:
         slug = request.query.get("storefrontSlug", "")
-        actor = storefronts[hash(slug) % len(storefronts)].actor
+        actor = storefronts[crc32(slug.encode()) % len(storefronts)].actor
         return web.json_response(await actor.me.remote(request.headers.get("Cookie", "")))
 
     app = web.Application()

@@ -27,10 +27,10 @@ REDIS_US: Final = 75
 MAIL_US: Final = 900
 """Rendering (500) and an SMTP dialogue without TLS; 3,000 mails to a sink on loopback."""
 
-# Of a call over Ray, on either side; what travels in it shares that.
-CALL_HTTP_US: Final = 500
-CALL_HOST_US: Final = 600
-"""6,000 calls with 400 bytes from one process to one actor and to four."""
+# Of a call, on either side; what travels in it shares that.
+CALL_HTTP_US: Final = 42
+CALL_HOST_US: Final = 39
+"""20,000 calls with 400 bytes from one process to another, one after the other."""
 MESSAGES_PER_CALL: Final = 8
 """Assumed: what many HTTP processes and many hosts have in a call is not measured yet."""
 CALLED_HTTP_US: Final = 2 * CALL_HTTP_US // MESSAGES_PER_CALL
