@@ -70,11 +70,8 @@ class Call:
         request, addresses = self.request, self._addresses
         if KEY_HEADER in request.headers:
             return self._caller(None)
-        return Caller(
-            address=addresses.of(request),
-            request_id=self.request_id,
-            scheme=addresses.scheme(request),
-        )
+        address, scheme = addresses.with_scheme(request)
+        return Caller(address=address, request_id=self.request_id, scheme=scheme)
 
     def guarded_caller(self) -> Caller:
         """Tell who calls, for a request that a cookie empowers or whose answer sets one.
@@ -89,12 +86,13 @@ class Call:
         keys = request.headers.getall(KEY_HEADER, ())
         if len(keys) > 1:
             raise BadRequest(f"{KEY_HEADER} is given twice")
+        address, scheme = addresses.with_scheme(request)
         return Caller(
-            address=addresses.of(request),
+            address=address,
             request_id=self.request_id,
             origin=origin,
             own_origin=addresses.own_origin(request),
-            scheme=addresses.scheme(request),
+            scheme=scheme,
             # Bytes that are no text open nothing; aiohttp hands them on as surrogates.
             key_digest=tokens.digest(keys[0] if keys[0].isascii() else "") if keys else None,
             asserted_address=addresses.asserted(request) if keys else None,

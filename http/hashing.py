@@ -24,6 +24,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from math import ceil
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
@@ -43,9 +44,10 @@ IN_ALL: Final = 512
 line costs nothing; to be turned away and come again costs as much as a twentieth of a hash."""
 _NICENESS: Final = 5
 _HASH_SECONDS: Final = 0.03
-GATHERING_SECONDS: Final = 0.1
-"""While others wait, who is through hears of it in groups: hashing empties the caches of a core, so
-that one sign-in by itself costs the event loop three times what it costs after another."""
+GATHERING: Final = 0.1
+"""While others wait, who is through hears of it in groups, for which nobody waits longer than this
+share of what the line takes: hashing empties the caches of a core, so that one sign-in by itself
+costs the event loop three times what it costs after another."""
 _Result = TypeVar("_Result")
 _log: Final = structlog.get_logger("doorward.http")
 
@@ -75,7 +77,7 @@ class HashingGate:
         per_storefront: int = PER_STOREFRONT,
         in_all: int = IN_ALL,
         hasher: PasswordHasher | None = None,
-        gathering_seconds: float = GATHERING_SECONDS,
+        gathering: float = GATHERING,
         chance: Callable[[int], int] = secrets.randbelow,
     ) -> None:
         """Make the gate, and the decoy that unknown emails are compared with.
@@ -85,7 +87,8 @@ class HashingGate:
             per_storefront: How many may wait at one storefront.
             in_all: How many may wait at all of them.
             hasher: Makes new hashes; the contract's parameters where it is not said.
-            gathering_seconds: How long who is through may have to wait for others to be.
+            gathering: How long who is through may have to wait for others to be, as a share of
+                what the line takes.
             chance: Draws a whole number below another, for when to come again.
         """
         self._hasher = hasher or PasswordHasher(
@@ -96,7 +99,7 @@ class HashingGate:
         self._threads = threads or os.cpu_count() or 1
         self._per_storefront = per_storefront
         self._in_all = in_all
-        self._gathering = gathering_seconds
+        self._gathering = gathering
         self._chance = chance
         self._pool = ThreadPoolExecutor(self._threads, "hashing", initializer=_step_back)
         # What threads and the event loop share, under the lock.
@@ -223,7 +226,8 @@ class HashingGate:
         """
         with self._lock:
             gathered = time.monotonic() - self._ended_at
-            if self._ended and (self._waiting < self._threads or gathered >= self._gathering):
+            is_due = gathered >= self._gathering * self._line_seconds()
+            if self._ended and (self._waiting < self._threads or is_due):
                 ended, self._ended = self._ended, []
                 loop.call_soon_threadsafe(_tell, ended)
             if not self._lines:
@@ -236,9 +240,13 @@ class HashingGate:
                 self._lines[slug] = line  # at the end: the others come first
             return work
 
+    def _line_seconds(self) -> float:
+        """Tell how long it takes until who waits is through."""
+        return self._waiting * _HASH_SECONDS / self._threads
+
     def _refusal(self) -> Overloaded:
         """Turn away until who waits now is through, and not all until the same moment."""
-        line_seconds = max(1, int(-(-self._waiting * _HASH_SECONDS // self._threads)))
+        line_seconds = max(1, ceil(self._line_seconds()))
         wait_seconds = line_seconds + self._chance(line_seconds + 1)
         return Overloaded("too many passwords are being hashed", wait_seconds)
 

@@ -78,12 +78,13 @@ class CallClient:
         """Open a connection, once for all who wait for it."""
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect())
-        connecting = self._connecting
-        try:
-            return await asyncio.shield(connecting)
-        finally:
-            if connecting.done() and self._connecting is connecting:
-                self._connecting = None
+            self._connecting.add_done_callback(self._tried)
+        return await asyncio.shield(self._connecting)
+
+    def _tried(self, connecting: "asyncio.Task[_Outgoing]") -> None:
+        self._connecting = None
+        if not connecting.cancelled():
+            connecting.exception()  # seen: whoever waited may have left
 
     async def _connect(self) -> "_Outgoing":
         loop = asyncio.get_running_loop()

@@ -27,6 +27,8 @@ from doorward.actors.keyring import Keyring
 PORTS: Final = 64
 """How many are tried, from the first that is asked for: as many hosts as one machine may have."""
 PROOF_SECONDS: Final = 5.0
+STRANGERS: Final = 256
+"""Connections that have proved nothing yet; one more is cut at once."""
 CALLS: Final = 64
 """That may be under way on one connection; couriers have a few."""
 CLOSE_SECONDS: Final = 1.0
@@ -88,9 +90,13 @@ class CallServer:
         for connection in list(self._connections):
             connection.close()
 
-    def admit(self, connection: "_Incoming") -> None:
-        """Count a connection in."""
+    def admit(self, connection: "_Incoming") -> bool:
+        """Count a connection in, unless too many are there that have proved nothing."""
+        strangers = sum(not each.proven for each in self._connections)
+        if strangers >= STRANGERS:
+            return False
         self._connections.add(connection)
+        return True
 
     def dismiss(self, connection: "_Incoming") -> None:
         """Count a connection out."""
@@ -127,7 +133,9 @@ class _Incoming(Framed):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._of.admit(self)
+        if not self._of.admit(self):
+            self.cut()
+            return
         self._patience = asyncio.get_running_loop().call_later(self._of.proof_seconds, self.cut)
         self.send(0, CHALLENGE, self._challenge)
 

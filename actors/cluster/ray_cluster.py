@@ -85,6 +85,7 @@ class RayHosts:
         """
         self._keyring = keyring
         self._handles: dict[str, Any] = {}
+        self._clients: dict[str, CallClient] = {}
         self._membership = Membership()
         self._ending = asyncio.get_running_loop().create_task(self._end_with_the_cluster())
 
@@ -127,7 +128,9 @@ class RayHosts:
                 raise NotOwner("the host is not there now")
             return cast("str", await handle.address.remote())
 
-        client = CallClient(find, self._keyring, on_trouble=Troubles())
+        if name in self._clients:
+            self._clients.pop(name).close()
+        client = self._clients[name] = CallClient(find, self._keyring, on_trouble=Troubles())
         # Else a process would call itself ready that no host understands.
         wire.read_answers(await client.call(wire.batch_bytes(0, [])), 0)
         return client.call

@@ -1,6 +1,7 @@
 """What a publishable key opens: the store surface of a storefront that serves it (contract §4)."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 from doorward.actors.desks import key_traffic
@@ -40,8 +41,8 @@ def opened(turn: Turn, call: StoreCall) -> Storefront | Outcome:
     if storefront is None or key is None:
         return KeyRefused()
     if not _is_counted(call):
-        limit = policy_of(storefront).keys.publishable_per_minute
-        counted = key_traffic.counted(turn, key, Rule("keys.publishable", limit, MINUTE_MS))
+        rule = _rule(policy_of(storefront).keys.publishable_per_minute)
+        counted = key_traffic.counted(turn, key, rule)
         if isinstance(counted, TooMany):
             return counted
     if not (storefront.headless and storefront.published):
@@ -63,6 +64,11 @@ def store_keyed(desk: _Desk[Q]) -> Callable[[Turn, Q], Outcome]:
 
     decided.__doc__ = desk.__doc__
     return decided
+
+
+@lru_cache(maxsize=256)
+def _rule(limit: int) -> Rule:
+    return Rule("keys.publishable", limit, MINUTE_MS)
 
 
 def _is_counted(call: StoreCall) -> bool:

@@ -57,10 +57,12 @@ class ClientAddress:
             peer that has no IP address. Of a chain through trusted proxies, the rightmost hop
             that is not one of them, or the last that could be read.
         """
+        return self._of(request, self.peer(request.remote))
+
+    def with_scheme(self, request: web.BaseRequest) -> tuple[str, Literal["http", "https"]]:
+        """Tell the client's address and scheme at once; see ``of`` and ``scheme``."""
         place = self.peer(request.remote)
-        if not place.trusted:
-            return place.group
-        return self._behind_proxies(place, _hops(request))[0].group
+        return self._of(request, place), self._scheme(request, place)
 
     def asserted(self, request: web.BaseRequest) -> str | None:
         """Tell the shopper's address as a server with a secret key asserts it (contract §7).
@@ -80,9 +82,17 @@ class ClientAddress:
 
     def scheme(self, request: web.BaseRequest) -> Literal["http", "https"]:
         """Tell the scheme the client used: the socket's, or what a trusted proxy says."""
+        return self._scheme(request, self.peer(request.remote))
+
+    def _of(self, request: web.BaseRequest, place: Place) -> str:
+        if not place.trusted:
+            return place.group
+        return self._behind_proxies(place, _hops(request))[0].group
+
+    def _scheme(self, request: web.BaseRequest, place: Place) -> Literal["http", "https"]:
         if request.secure:
             return "https"
-        if not self.peer(request.remote).trusted:
+        if not place.trusted:
             return "http"
         said = request.headers.getall(hdrs.X_FORWARDED_PROTO, ())
         return "https" if [value.lower() for value in said] == ["https"] else "http"

@@ -241,8 +241,10 @@ def _key_of(call: Call) -> str:
     Two that differ become one that nobody has.
     """
     headers = call.request.headers
-    given = {*headers.getall(KEY_HEADERS[0], ()), *headers.getall(KEY_HEADERS[1], ())}
-    given.discard("")
+    one, other = headers.getall(KEY_HEADERS[0], ()), headers.getall(KEY_HEADERS[1], ())
+    if len(one) == 1 and not other:
+        return one[0]
+    given = {*one, *other} - {""}
     return "?" if len(given) > 1 else "".join(given)
 
 
@@ -262,7 +264,7 @@ def _is_same_origin(call: Call, origin: str | None) -> bool:
     No page can forge ``Sec-Fetch-Site``. Whoever is no browser can, and gains nothing by it.
     """
     headers = call.request.headers
-    if headers.getall(SEC_FETCH_SITE, ()) != ["same-origin"]:
+    if SEC_FETCH_SITE not in headers or headers.getall(SEC_FETCH_SITE) != ["same-origin"]:
         return False
     return origin is None or origin.partition("://")[2] == headers.get(hdrs.HOST)
 

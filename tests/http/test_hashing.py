@@ -224,7 +224,7 @@ async def test_past_the_bound_of_all_every_storefronts_calls_are_refused() -> No
 
 async def test_while_others_wait_who_is_through_hears_of_it_in_groups() -> None:
     slow, order = Slow(), list[str]()
-    gate = HashingGate(hasher=slow, threads=1, gathering_seconds=3600.0)
+    gate = HashingGate(hasher=slow, threads=1, gathering=1e6)
     slow.asked.clear()
     slow.go.clear()
 
@@ -245,7 +245,7 @@ async def test_while_others_wait_who_is_through_hears_of_it_in_groups() -> None:
 
 async def test_who_waits_for_a_group_hears_after_a_while() -> None:
     slow = Slow()
-    gate = HashingGate(hasher=slow, threads=1, gathering_seconds=0.0)
+    gate = HashingGate(hasher=slow, threads=1, gathering=0.0)
     slow.go.clear()
     tasks = [asyncio.create_task(gate.hash(SLUG, name)) for name in "abc"]
     await until(lambda: gate.waiting == 2)

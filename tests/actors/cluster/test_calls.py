@@ -3,14 +3,14 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from doorward.actors.cluster import call_proof
 from doorward.actors.cluster.call_client import CallClient
 from doorward.actors.cluster.call_frames import CALL, LONGEST, PROOF, WELCOME, frame
-from doorward.actors.cluster.call_server import CALLS, PORTS, CallServer
+from doorward.actors.cluster.call_server import CALLS, PORTS, STRANGERS, CallServer
 from doorward.actors.errors import (
     ClusterRefused,
     NotOwner,
@@ -386,6 +386,21 @@ async def test_who_proves_nothing_is_cut_off(said: bytes) -> None:
 async def test_who_says_nothing_is_cut_off_after_a_while() -> None:
     async with listening(proof_seconds=0.01) as server, connected(server) as (reader, _):
         assert await is_cut(reader)
+
+
+async def test_strangers_are_so_many_at_most_and_who_was_let_in_stays() -> None:
+    async with listening() as server, calling(server.address) as client:
+        assert await client.call(b"before") == b"before"
+        async with AsyncExitStack() as stack:
+            strangers = [
+                await stack.enter_async_context(connected(server)) for _ in range(STRANGERS)
+            ]
+            for reader, _ in strangers:
+                await reader.readexactly(_HEAD_BYTES + call_proof.NONCE_BYTES)
+            reader, _ = await stack.enter_async_context(connected(server))
+
+            assert await is_cut(reader)
+            assert await client.call(b"after") == b"after"
 
 
 async def proven(
