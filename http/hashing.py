@@ -127,8 +127,11 @@ class HashingGate:
         Raises:
             Overloaded: When too many wait, or the gate is closed.
         """
-        line = self._lines.get(slug, ())
-        if self._closed or self._waiting >= self._in_all or len(line) >= self._per_storefront:
+        # A thread that takes somebody from a line has the line in its hands for a moment.
+        with self._lock:
+            line = self._lines.get(slug, ())
+            is_full = self._waiting >= self._in_all or len(line) >= self._per_storefront
+        if self._closed or is_full:
             raise self._refusal()
 
     async def hash(self, slug: str, password: str) -> str:

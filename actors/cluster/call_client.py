@@ -94,13 +94,16 @@ class CallClient:
                 host, _, port = (await self._find()).rpartition(":")
                 await loop.create_connection(lambda: connection, host, int(port))
                 await connection.welcomed
+        except NotOwner:
+            raise
         except Exception as error:
-            connection.cut()
-            if isinstance(error, NotOwner):
-                raise
             if isinstance(error, _TurnedAway):
                 self._on_trouble("a host turned us away: are its master keys others?", None)
             raise NotOwner(f"a host cannot be reached: {type(error).__name__}") from error
+        finally:
+            # Also where whoever wanted it has left meanwhile.
+            if not connection.proven:
+                connection.cut()
         self._connection = connection
         return connection
 

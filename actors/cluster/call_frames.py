@@ -5,6 +5,7 @@ Answers come in any order; the number says which call each is the answer to.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from struct import Struct
 from typing import Final, Literal, cast
 
@@ -27,7 +28,7 @@ def frame(number: int, kind: Kind, rest: bytes) -> bytes:
     return _HEAD.pack(number, kind, len(rest)) + rest
 
 
-class Framed(asyncio.Protocol):
+class Framed(asyncio.Protocol, ABC):
     """A connection that carries frames; one that carries anything else is cut.
 
     Attributes:
@@ -49,9 +50,9 @@ class Framed(asyncio.Protocol):
         del exc
         self.ended()
 
+    @abstractmethod
     def ended(self) -> None:
         """Act on the connection's end, whoever ended it."""
-        raise NotImplementedError
 
     def data_received(self, data: bytes) -> None:
         """Take in what came, and act on the frames that are complete."""
@@ -70,9 +71,9 @@ class Framed(asyncio.Protocol):
             self.frame_received(number, kind, rest)
         del self._received[:at]
 
+    @abstractmethod
     def frame_received(self, number: int, kind: int, rest: bytes) -> None:
         """Act on a frame."""
-        raise NotImplementedError
 
     def send(self, number: int, kind: Kind, rest: bytes) -> None:
         """Send a frame, unless the connection has gone."""

@@ -5,8 +5,8 @@ answers with one of its own and an HMAC-SHA-256 of both, under a key that is der
 else; the host answers with another. Neither a recording nor a reflection of it opens anything: both
 sides contribute 32 fresh random bytes, and the two HMACs say whose they are.
 
-It proves who is on the connection, and hides nothing: what is on it is as private as the network,
-like everything that Ray sends.
+It proves who is on the connection, and neither hides nor seals what follows: that is as private,
+and as safe from change, as the network, like everything that Ray sends.
 """
 
 import hmac

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Awaitable
 from typing import Any, Final, cast
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -85,7 +86,8 @@ class RayHosts:
         """
         self._keyring = keyring
         self._handles: dict[str, Any] = {}
-        self._clients: dict[str, CallClient] = {}
+        # A client is its courier's: names come and go, and must not add up here.
+        self._clients: WeakValueDictionary[str, CallClient] = WeakValueDictionary()
         self._membership = Membership()
         self._ending = asyncio.get_running_loop().create_task(self._end_with_the_cluster())
 
@@ -128,8 +130,8 @@ class RayHosts:
                 raise NotOwner("the host is not there now")
             return cast("str", await handle.address.remote())
 
-        if name in self._clients:
-            self._clients.pop(name).close()
+        if before := self._clients.get(name):
+            before.close()
         client = self._clients[name] = CallClient(find, self._keyring, on_trouble=Troubles())
         # Else a process would call itself ready that no host understands.
         wire.read_answers(await client.call(wire.batch_bytes(0, [])), 0)

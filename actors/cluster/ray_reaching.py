@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled
@@ -16,11 +15,10 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray._raylet import GcsClient  # type: ignore[attr-defined] # it has no types
 from ray.exceptions import AuthenticationError, RayError
 
+from doorward.actors.cluster.ray_token import TOKEN_VARIABLE, path_of_token
 from doorward.actors.cluster.reaching import knock
 from doorward.actors.errors import ClusterRefused
 
-TOKEN_VARIABLE: Final = "RAY_AUTH_TOKEN"  # noqa: S105 - a name
-TOKEN_PATH_VARIABLE: Final = "RAY_AUTH_TOKEN_PATH"  # noqa: S105 - a name
 _STDERR: Final = 2
 _LONGEST: Final = 300
 _NO_NODE: Final = "trying to resolve node to connect to"
@@ -75,8 +73,7 @@ def why(error: BaseException) -> str:
 def _token_refused(address: str) -> str:
     if os.environ.get(TOKEN_VARIABLE):
         return f"Ray at {address} refuses the token in {TOKEN_VARIABLE}"
-    given = os.environ.get(TOKEN_PATH_VARIABLE)
-    path = Path(given) if given else Path.home() / ".ray" / "auth_token"
+    path = path_of_token()
     if path.is_file() and path.stat().st_size:
         return f"Ray at {address} refuses the token in {path}"
     return (

@@ -37,6 +37,12 @@ async def test_one_that_took_longer_leaves_on_the_beat_after() -> None:
     assert await beats_of(NOTHING, worked_beats=1.4) >= 2
 
 
+async def test_beats_get_longer_by_a_quarter_each() -> None:
+    beats = await beats_of(NOTHING, worked_beats=2.6)
+
+    assert beats >= 1 + 1.25 + 1.25**2
+
+
 async def test_a_beat_may_be_longer() -> None:
     loop = asyncio.get_running_loop()
 

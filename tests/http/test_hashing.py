@@ -1,8 +1,9 @@
 import asyncio
 import os
 import threading
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -207,6 +208,54 @@ async def test_who_is_turned_away_comes_again_when_the_line_is_through_but_not_a
 
     # 100 hashes of 30 ms wait for one thread.
     assert (refused.value.retry_after_seconds, bounds) == (told, [4])
+    await gate.close()
+
+
+class InHand(OrderedDict[str, deque[Any]]):
+    """Lines; while one is in a thread's hands, ``meanwhile`` happens."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def popitem(self, last: bool = True) -> tuple[str, deque[Any]]:  # noqa: FBT001, FBT002 - as there
+        taken = super().popitem(last)
+        self._meanwhile()
+        return taken
+
+
+async def test_a_full_line_is_full_also_while_a_thread_has_it_in_its_hands() -> None:
+    gate, slow = held(threads=1, per_storefront=20)
+    found: list[str] = []
+    lookers: list[threading.Thread] = []
+
+    def look() -> None:
+        try:
+            gate.check(SLUG)
+        except Overloaded:
+            found.append("full")
+        else:
+            found.append("room")
+
+    def meanwhile() -> None:
+        if gate.waiting < 20 or lookers:
+            return
+        lookers.append(threading.Thread(target=look))
+        lookers[0].start()
+        # Who does not wait for the line is through long before this; who does is not.
+        lookers[0].join(0.1)
+        gate._per_storefront = 1  # noqa: SLF001 - full also with one less in it
+
+    gate._lines = InHand(meanwhile)  # noqa: SLF001 - only there it can be seen
+    waiting = [asyncio.create_task(gate.hash(SLUG, "first"))]
+    await until(lambda: slow.asked == ["first"])
+    waiting += [asyncio.create_task(gate.hash(SLUG, f"more {n}")) for n in range(20)]
+    await until(lambda: gate.waiting == 20)
+    slow.go.set()
+    await asyncio.gather(*waiting)
+    lookers[0].join()
+
+    assert found == ["full"]
     await gate.close()
 
 

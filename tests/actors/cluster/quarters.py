@@ -31,7 +31,7 @@ from tests.actors.harness import MASTER_KEY
 from tests.actors.simulation.model_journal import ModelJournal
 from tests.actors.simulation.model_store import ModelStore
 from tests.actors.simulation.stormy_wire import StormyWire, Weather
-from tests.actors.simulation.virtual_loop import PARTY, VirtualLoop, party_context
+from tests.actors.simulation.virtual_loop import PARTY, VirtualLoop, end_all, party_context
 
 EPOCH_MS: Final = 1_700_000_000_000
 LEASE_SECONDS: Final = 3.0
@@ -343,15 +343,8 @@ def in_quarters(scene: Callable[[Quarters], Coroutine[Any, Any, None]], *, seed:
             assert loop.complaints == []
         finally:
             loop.thaw_all()
-            loop.run_until_complete(_end_all())
+            loop.run_until_complete(end_all())
             loop.close()
-
-
-async def _end_all() -> None:
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
 
 
 async def opened_system(quarters: Quarters) -> ClusterSystem:

@@ -198,16 +198,7 @@ def test_with_a_steward_everything_is_served_again_and_nothing_is_lost_or_done_t
     seed: int,
 ) -> None:
     async def scene(quarters: Quarters) -> None:
-        steward = Steward(
-            quarters,
-            MemoryPlanStore(),
-            agreed=Agreed(STORE_ID, SETTINGS),
-            ticks=quarters.loop.time,
-            find_gone=_proven(quarters),
-            on_trouble=lambda *_: None,
-        )
-        await steward.open()
-        working = asyncio.ensure_future(steward.run())
+        steward, working = await _at_work(quarters)
         await steward.scale(3)
         await rested(quarters, steward)
         chaos = Chaos(quarters, seed)
@@ -234,16 +225,7 @@ def test_with_a_steward_everything_is_served_again_and_nothing_is_lost_or_done_t
 
 def test_more_hosts_and_fewer_under_load_cost_nobody_an_answer() -> None:
     async def scene(quarters: Quarters) -> None:
-        steward = Steward(
-            quarters,
-            MemoryPlanStore(),
-            agreed=Agreed(STORE_ID, SETTINGS),
-            ticks=quarters.loop.time,
-            find_gone=_proven(quarters),
-            on_trouble=lambda *_: None,
-        )
-        await steward.open()
-        working = asyncio.ensure_future(steward.run())
+        steward, working = await _at_work(quarters)
         await steward.scale(2)
         await rested(quarters, steward)
         ledger = Ledger(quarters, [await opened_system(quarters) for _ in range(2)], 0)
@@ -280,6 +262,19 @@ async def rested(quarters: Quarters, steward: Steward) -> None:
                 return
         await asyncio.sleep(0.25)
     raise AssertionError(f"not at rest: {steward.status()}")
+
+
+async def _at_work(quarters: Quarters) -> tuple[Steward, asyncio.Task[None]]:
+    steward = Steward(
+        quarters,
+        MemoryPlanStore(),
+        agreed=Agreed(STORE_ID, SETTINGS),
+        ticks=quarters.loop.time,
+        find_gone=_proven(quarters),
+        on_trouble=lambda *_: None,
+    )
+    await steward.open()
+    return steward, asyncio.ensure_future(steward.run())
 
 
 def _proven(quarters: Quarters) -> Callable[[frozenset[str]], object]:

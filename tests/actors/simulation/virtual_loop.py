@@ -152,11 +152,12 @@ def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     finally:
         loop.watch = lambda: None
         loop.thaw_all()
-        loop.run_until_complete(_end_all())
+        loop.run_until_complete(end_all())
         loop.close()
 
 
-async def _end_all() -> None:
+async def end_all() -> None:
+    """End every task but the one that asks."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()
