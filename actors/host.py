@@ -101,11 +101,6 @@ class Host:
         return self._mailboxes.depth + len(self._again)
 
     @property
-    def storefronts(self) -> int:
-        """How many storefronts have messages waiting."""
-        return self._mailboxes.storefronts
-
-    @property
     def remembered(self) -> int:
         """How many records are in memory."""
         return len(self._memory)

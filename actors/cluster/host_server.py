@@ -129,7 +129,6 @@ class HostServer:
             loads=self._loads(),
             asks=host.figures.asks,
             depth=host.depth,
-            storefronts=host.storefronts,
             remembered=host.remembered,
             flush_ms=self._flush_ms(),
             epoch=max((p.epoch for p in held), default=0),

@@ -13,7 +13,8 @@ import redis.asyncio as aioredis
 from redis.exceptions import RedisError
 
 from doorward.actors.errors import StoreRefused, StoreUnreachable
-from doorward.actors.partitions import PARTITIONS
+from doorward.actors.partitions import PARTITIONS, roster_key
+from doorward.actors.redis_scripts import Words
 from doorward.actors.redis_shards import OneServer, Shards
 
 KEY: Final = "dw:cluster"
@@ -63,6 +64,9 @@ class PlanStore(Protocol):
     async def save(self, plan: Plan, *, over: int) -> bool:
         """Keep a plan over the one of that version; False when another was kept meanwhile."""
 
+    async def storefronts(self) -> tuple[int, ...]:
+        """Count the storefronts of each partition."""
+
 
 class RedisPlanStore:
     """A plan in the journal's own Redis."""
@@ -96,10 +100,18 @@ class RedisPlanStore:
         packed = msgspec.json.encode(plan)
         return bool(await self._asked("EVAL", _SAVE, 1, KEY, over, plan.version, packed))
 
+    async def storefronts(self) -> tuple[int, ...]:
+        """See ``PlanStore.storefronts``."""
+        keys = [roster_key(partition) for partition in range(PARTITIONS)]
+        return tuple(await self._all_asked([(key, ("ZCARD", key)) for key in keys]))
+
     async def _asked(self, *words: str | int | bytes) -> Any:  # noqa: ANN401 - any reply
+        return (await self._all_asked([(KEY, words)]))[0]
+
+    async def _all_asked(self, calls: list[tuple[str, Words]]) -> list[Any]:
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return (await self._shards.ask([(KEY, words)]))[0]
+                return await self._shards.ask(calls)
         except (RedisError, OSError, TimeoutError) as error:
             await self._shards.suspect()
             raise StoreUnreachable(type(error).__name__) from error

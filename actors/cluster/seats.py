@@ -1,5 +1,6 @@
 """What a steward knows of each host, and what follows from it."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from doorward.actors.cluster import wire
@@ -126,19 +127,27 @@ class Seat:
             owners.append(self.report.owner)
         return owners
 
-    def status(
-        self, name: str, now: float, agreed: Agreed, *, wanted: int, leaving: bool
+    def status(  # noqa: PLR0913 - all that is told of a host and does not come from it
+        self,
+        name: str,
+        now: float,
+        agreed: Agreed,
+        *,
+        wanted: int,
+        storefronts: Sequence[int],
+        leaving: bool,
     ) -> HostStatus:
-        """Tell everything about it."""
+        """Tell everything about it; ``storefronts``: how many each partition has."""
         report = self.report or Report(name=name)
+        held = () if self.is_silent(now) else report.held
         return HostStatus(
             name=name,
             state=self.state(now, agreed, leaving=leaving),
             node=report.node,
             pid=report.pid,
             wanted=wanted,
-            held=0 if self.is_silent(now) else len(report.held),
-            storefronts=report.storefronts,
+            held=len(held),
+            storefronts=sum(storefronts[partition] for partition in held),
             depth=report.depth,
             asks_per_second=self.asks_per_second,
             flush_ms=report.flush_ms,

@@ -30,13 +30,15 @@ from doorward.actors.cluster.fleet import Fleet, Gone, NotStarted
 from doorward.actors.cluster.plan import Plan, PlanStore
 from doorward.actors.cluster.seats import SILENT_SECONDS, Agreed, Seat
 from doorward.actors.cluster.tables import Order, Report, Status, Table
-from doorward.actors.errors import ClusterRefused
+from doorward.actors.errors import ClusterRefused, StoreUnreachable
 from doorward.actors.ownership import FindGone
-from doorward.actors.partitions import is_slug
+from doorward.actors.partitions import PARTITIONS, is_slug
 
 BEAT_SECONDS: Final = 0.25
 ANSWER_SECONDS: Final = 1.0
 MOST_HOSTS: Final = 256
+COUNT_SECONDS: Final = 2.0
+"""Between two looks at how many storefronts there are."""
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _reports: Final = msgspec.msgpack.Decoder(Report)
@@ -79,6 +81,9 @@ class Steward:
         self._listened_at = ticks()
         self._is_sure = True
         self._trouble = ""
+        self._counting: asyncio.Task[None] | None = None
+        self._counted_at = ticks() - COUNT_SECONDS
+        self._storefronts: tuple[int, ...] = (0,) * PARTITIONS
         self.plan = Plan()
 
     async def open(self) -> None:
@@ -99,6 +104,7 @@ class Steward:
 
     async def beat(self) -> None:
         """Hear every host once, then decide what follows; after trouble the next beat goes on."""
+        self._count_now_and_then()
         try:
             await self._hear_all()
             self._listen()
@@ -121,6 +127,7 @@ class Steward:
                 now,
                 self._agreed,
                 wanted=plan.owners.count(name),
+                storefronts=self._storefronts,
                 leaving=name in plan.leaving,
             )
             for name in plan.hosts
@@ -233,6 +240,20 @@ class Steward:
         known = seat.report.version if seat.report is not None else 0
         table = self._table() if known != self.plan.version else None
         return _encoder.encode(Order(table, self.plan.version, silent))
+
+    def _count_now_and_then(self) -> None:
+        """Count storefronts, beside everything else: only whoever looks at the status needs it."""
+        if self._counting is None and self._ticks() >= self._counted_at + COUNT_SECONDS:
+            self._counting = asyncio.create_task(self._count())
+
+    async def _count(self) -> None:
+        try:
+            self._storefronts = await self._store.storefronts()
+        except StoreUnreachable:
+            pass  # the last count stands
+        finally:
+            self._counted_at = self._ticks()
+            self._counting = None
 
     # --- deciding ---------------------------------------------------------------------------------
 

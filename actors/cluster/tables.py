@@ -64,7 +64,6 @@ class Report(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     loads: dict[int, int] = {}
     asks: int = 0
     depth: int = 0
-    storefronts: int = 0
     remembered: int = 0
     flush_ms: float = 0.0
     epoch: int = 0

@@ -19,6 +19,7 @@ from doorward.actors.cluster.seats import Agreed
 from doorward.actors.cluster.steward import BEAT_SECONDS, Steward
 from doorward.actors.cluster.tables import Order, Report, Status, Table
 from doorward.actors.errors import StoreUnreachable
+from doorward.actors.partitions import PARTITIONS
 from tests.actors.simulation.virtual_loop import VirtualLoop, run_virtually
 
 STORE: Final = "store-1"
@@ -36,6 +37,7 @@ class MemoryPlanStore:
         self.away = False
         self.answers_lost = 0
         self.saves = 0
+        self.storefronts_of_each: tuple[int, ...] = (0,) * PARTITIONS
 
     async def load(self) -> Plan:
         await self._reach()
@@ -51,6 +53,10 @@ class MemoryPlanStore:
             self.answers_lost -= 1
             raise StoreUnreachable("the answer was lost")
         return True
+
+    async def storefronts(self) -> tuple[int, ...]:
+        await self._reach()
+        return self.storefronts_of_each
 
     async def _reach(self) -> None:
         await asyncio.sleep(0.001)

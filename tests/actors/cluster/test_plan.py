@@ -10,7 +10,7 @@ import redis.asyncio as aioredis
 
 from doorward.actors.cluster.plan import KEY, Plan, RedisPlanStore
 from doorward.actors.errors import StoreRefused, StoreUnreachable
-from doorward.actors.partitions import PARTITIONS
+from doorward.actors.partitions import PARTITIONS, roster_key
 from doorward.actors.redis_shards import OneServer, Shards
 from tests.actors.store_client import client_of, cluster_client
 
@@ -34,7 +34,7 @@ class Kept:
         self.shards = OneServer(store) if isinstance(store, aioredis.Redis) else store
 
     async def ask(self, *words: str | int | bytes) -> object:
-        (reply,) = await self.shards.ask([(KEY, words)])
+        (reply,) = await self.shards.ask([(str(words[1]), words)])
         return reply
 
     async def damage(self, plan: bytes, version: int = 1) -> None:
@@ -76,6 +76,19 @@ async def test_only_who_has_seen_the_newest_plan_may_change_it(kept: Kept) -> No
 
     assert (saved, from_nothing) == ([True, False], False)
     assert await kept.plans.load() == second
+
+
+async def test_the_storefronts_of_each_partition_are_counted(kept: Kept) -> None:
+    before = await kept.plans.storefronts()
+    keys = [roster_key(partition) for partition in (0, 7, 255)]
+    for number, key in enumerate(keys, 1):
+        await kept.ask("ZADD", key, *(word for n in range(number) for word in (0, f"x-{n}")))
+    after = await kept.plans.storefronts()
+    for number, key in enumerate(keys, 1):
+        await kept.ask("ZREM", key, *(f"x-{n}" for n in range(number)))
+
+    assert len(after) == PARTITIONS
+    assert [after[p] - before[p] for p in (0, 1, 7, 255)] == [1, 0, 2, 3]
 
 
 async def test_of_many_at_once_one_wins(kept: Kept) -> None:

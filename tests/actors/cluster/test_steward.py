@@ -41,6 +41,26 @@ def test_the_first_hosts_are_started_where_there_is_room_and_share_all_partition
     virtually(scene)
 
 
+def test_a_host_has_the_storefronts_of_its_partitions() -> None:
+    async def scene(cluster: Cluster) -> None:
+        await cluster.up(2)
+        await cluster.beats(10)
+        of_each = cluster.store.storefronts_of_each = tuple(range(PARTITIONS))
+        await cluster.beats(10)
+        owners = cluster.steward.plan.owners
+        told = {host.name: host.storefronts for host in cluster.status.hosts}
+        cluster.store.away = True
+        await cluster.beats(10)
+
+        assert told == {
+            name: sum(of_each[p] for p, owner in enumerate(owners) if owner == name)
+            for name in names(1, 2)
+        }
+        assert {host.name: host.storefronts for host in cluster.status.hosts} == told
+
+    virtually(scene)
+
+
 def test_nothing_is_done_before_somebody_wants_a_host() -> None:
     async def scene(cluster: Cluster) -> None:
         await cluster.begin()
