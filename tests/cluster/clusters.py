@@ -215,7 +215,7 @@ class Cluster:
         return status
 
     async def until_whole(self, hosts: int) -> Status:
-        """Wait until exactly so many hosts have everything, each what it is wanted for."""
+        """Wait until exactly so many hosts have everything, each its even share."""
         return await self.until(lambda status: is_whole(status, hosts), f"whole with {hosts}")
 
     async def until_without(self, *names: str) -> Status:
@@ -301,11 +301,14 @@ async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 def is_whole(status: Status, hosts: int) -> bool:
-    """Tell whether exactly so many hosts have everything, each what it is wanted for."""
-    return (
-        len(status.hosts) == hosts
-        and status.served == PARTITIONS
-        and all(host.state == "live" and host.held == host.wanted > 0 for host in status.hosts)
+    """Tell whether exactly so many hosts have everything, each its even share."""
+    if len(status.hosts) != hosts or status.served != PARTITIONS:
+        return False
+    wanted = [host.wanted for host in status.hosts]
+    # While partitions are on their way to a newcomer, a few at a time, it may have all that it is
+    # wanted for by then.
+    return max(wanted) - min(wanted) <= 1 and all(
+        host.state == "live" and host.held == host.wanted > 0 for host in status.hosts
     )
 
 
