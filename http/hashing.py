@@ -1,8 +1,8 @@
 """The hashing gate: passwords are hashed by as many threads as there are cores, and no more.
 
-Argon2id is made to be slow and large (19 MiB for 25 ms). Left to itself a burst of sign-ins would
-take all cores and gigabytes, and every other answer with them. So a few threads hash, at a lower
-priority than the event loop; whoever finds them busy waits in a line that is bounded, per
+Argon2id is made to be slow and large (19 MiB for 10 to 25 ms). Left to itself a burst of sign-ins
+would take all cores and gigabytes, and every other answer with them. So a few threads hash, at a
+lower priority than the event loop; whoever finds them busy waits in a line that is bounded, per
 storefront and in all, and storefronts take turns: a flood at one of them delays the others by a
 hash, not by its line. Past the bounds the answer is 503 at once, because a client that would wait
 longer has given up before.
@@ -25,25 +25,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from math import ceil
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import structlog
 from aiohttp import web
-from argon2 import PasswordHasher, Type, extract_parameters
-from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from doorward.actors.errors import Overloaded
+from doorward.http.argon2id import Argon2id, UnreadableHash
 
-MEMORY_KIB: Final = 19_456
-PASSES: Final = 2
-LANES: Final = 1
-"""Argon2id, m=19 MiB, t=2, p=1 (contract §4; OWASP Password Storage Cheat Sheet)."""
 PER_STOREFRONT: Final = 256
 IN_ALL: Final = 512
-"""Who may wait: at 25 ms a hash and two cores, a good three seconds for one storefront. To wait in
-line costs nothing; to be turned away and come again costs as much as a twentieth of a hash."""
+"""Who may wait: on two cores, for one storefront, one and a half seconds at 11 ms a hash, three at
+25. To wait in line costs nothing; to be turned away and come again costs a tenth of a hash."""
 _NICENESS: Final = 5
-_HASH_SECONDS: Final = 0.03
+_HASHES_KNOWN: Final = 16
+"""Over so many hashes the time of one is averaged: it depends on the machine, and on who else is
+busy there."""
 GATHERING: Final = 0.1
 """While others wait, who is through hears of it in groups, for which nobody waits longer than this
 share of what the line takes: hashing empties the caches of a core, so that one sign-in by itself
@@ -76,9 +73,10 @@ class HashingGate:
         threads: int | None = None,
         per_storefront: int = PER_STOREFRONT,
         in_all: int = IN_ALL,
-        hasher: PasswordHasher | None = None,
+        hasher: Argon2id | None = None,
         gathering: float = GATHERING,
         chance: Callable[[int], int] = secrets.randbelow,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make the gate, and the decoy that unknown emails are compared with.
 
@@ -90,12 +88,14 @@ class HashingGate:
             gathering: How long who is through may have to wait for others to be, as a share of
                 what the line takes.
             chance: Draws a whole number below another, for when to come again.
+            clock: Tells seconds that pass.
         """
-        self._hasher = hasher or PasswordHasher(
-            time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES, type=Type.ID
-        )
+        self._hasher = hasher or Argon2id()
+        self._clock = clock
+        began = clock()
         # With the same parameters, so that it costs the same; of a secret that nobody keeps.
         self._decoy = self._hasher.hash(secrets.token_urlsafe())
+        self._hash_seconds = clock() - began
         self._threads = threads or os.cpu_count() or 1
         self._per_storefront = per_storefront
         self._in_all = in_all
@@ -185,20 +185,25 @@ class HashingGate:
         loop = asyncio.get_running_loop()
         work = _Work(run, loop.create_future())
         with self._lock:
-            self._lines.setdefault(slug, deque()).append(work)
-            self._waiting += 1
             is_free = self._running < self._threads
-            self._running += is_free
+            if is_free:
+                self._running += 1
+            else:
+                self._lines.setdefault(slug, deque()).append(work)
+                self._waiting += 1
         if is_free:
-            self._pool.submit(self._work, loop)
+            self._pool.submit(self._work_off, work, loop)
         try:
-            result: _Result = await work.done
-            return result
-        finally:
+            return cast("_Result", await work.done)
+        except MemoryError as error:
+            _log.error("no_memory_to_hash", storefront=slug)
+            raise self._refusal() from error
+        except asyncio.CancelledError:
             self._leave(slug, work)
+            raise
 
     def _leave(self, slug: str, work: _Work) -> None:
-        """Give a place up that is still held: its caller was cancelled."""
+        """Give a place in line up, unless it has come to an end."""
         with self._lock:
             line = self._lines.get(slug)
             if line is None or work not in line:
@@ -208,31 +213,33 @@ class HashingGate:
             if not line:
                 del self._lines[slug]
 
-    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Work the line off, in a thread."""
-        work = self._next(loop)
+    def _work_off(self, work: _Work | None, loop: asyncio.AbstractEventLoop) -> None:
+        """Do what found this thread free, and then what waits in line."""
         while work is not None:
+            began = self._clock()
             try:
                 ended = _Ended(work.done, work.run(), None)
             except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
                 ended = _Ended(work.done, None, error)
-            with self._lock:
-                self._ended_at = self._ended_at if self._ended else time.monotonic()
-                self._ended.append(ended)
-            work = self._next(loop)
+            work = self._next(ended, self._clock() - began, loop)
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> _Work | None:
-        """Take who comes next, one storefront after the other, and let who is through be told.
+    def _next(
+        self, ended: _Ended, took_seconds: float, loop: asyncio.AbstractEventLoop
+    ) -> _Work | None:
+        """Let who is through be told, and take who comes next, one storefront after the other.
 
         Returns:
             None when nobody waits: then the thread is free.
         """
         with self._lock:
-            gathered = time.monotonic() - self._ended_at
-            is_due = gathered >= self._gathering * self._line_seconds()
-            if self._ended and (self._waiting < self._threads or is_due):
-                ended, self._ended = self._ended, []
-                loop.call_soon_threadsafe(_tell, ended)
+            self._hash_seconds += (took_seconds - self._hash_seconds) / _HASHES_KNOWN
+            now = self._clock()
+            self._ended_at = self._ended_at if self._ended else now
+            self._ended.append(ended)
+            is_due = now - self._ended_at >= self._gathering * self._line_seconds()
+            if self._waiting < self._threads or is_due:
+                told, self._ended = self._ended, []
+                loop.call_soon_threadsafe(_tell, told)
             if not self._lines:
                 self._running -= 1
                 return None
@@ -245,7 +252,7 @@ class HashingGate:
 
     def _line_seconds(self) -> float:
         """Tell how long it takes until who waits is through."""
-        return self._waiting * _HASH_SECONDS / self._threads
+        return self._waiting * self._hash_seconds / self._threads
 
     def _refusal(self) -> Overloaded:
         """Turn away until who waits now is through, and not all until the same moment."""
@@ -257,33 +264,18 @@ class HashingGate:
         self, slug: str, password_hash: str | None, password: str
     ) -> tuple[bool, str | None]:
         """Compare, in a thread."""
-        stored = password_hash or self._decoy
-        try:
-            self._hasher.verify(stored, password)
-        except VerifyMismatchError:
-            return False, None
-        except (InvalidHashError, VerificationError) as error:
-            _log.error("password_hash_unreadable", storefront=slug, error=type(error).__name__)
-            with suppress(VerifyMismatchError):
-                self._hasher.verify(self._decoy, password)  # for the same work
-            return False, None
+        hasher = self._hasher
         if password_hash is None:
+            hasher.matches(self._decoy, password)
             return False, None
-        return True, self._hasher.hash(password) if self._is_lesser(password_hash) else None
-
-    def _is_lesser(self, password_hash: str) -> bool:
-        """Tell whether a hash was made with less than is used now; what has more is kept."""
-        if not self._hasher.check_needs_rehash(password_hash):
-            return False
-        made, now = extract_parameters(password_hash), self._hasher
-        return (
-            made.type is not now.type
-            or made.version < extract_parameters(self._decoy).version
-            or made.memory_cost < now.memory_cost
-            or made.time_cost < now.time_cost
-            or made.hash_len < now.hash_len
-            or made.salt_len < now.salt_len
-        )
+        try:
+            if not hasher.matches(password_hash, password):
+                return False, None
+            return True, hasher.hash(password) if hasher.is_lesser(password_hash) else None
+        except UnreadableHash:
+            _log.error("password_hash_unreadable", storefront=slug)
+            hasher.matches(self._decoy, password)  # for the same work
+            return False, None
 
 
 def _tell(ended: list[_Ended]) -> None:

@@ -3,25 +3,27 @@ import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Literal
+from itertools import count
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from argon2 import PasswordHasher, Type, extract_parameters
+from structlog.testing import capture_logs
 
 from doorward.actors.errors import Overloaded, Unavailable
-from doorward.http.hashing import LANES, MEMORY_KIB, PASSES, HashingGate
+from doorward.http.argon2id import Argon2id
+from doorward.http.hashing import HashingGate
 
 SLUG = "alpha"
 PASSWORD = "correct horse battery staple"
-CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+CHEAP = Argon2id(memory_kib=64, passes=1)
 
 
-class Slow(PasswordHasher):
+class Slow(Argon2id):
     """Hashes when it is told to, and says what it was asked, in that order."""
 
     def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        super().__init__(memory_kib=8, passes=1)
         self.go = threading.Event()
         self.go.set()
         self.asked: list[str] = []
@@ -30,16 +32,16 @@ class Slow(PasswordHasher):
         self.most_at_once = 0
         self._lock = threading.Lock()
 
-    def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
+    def hash(self, password: str) -> str:
         with self._lock:
-            self.asked.append(str(password))
+            self.asked.append(password)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
         self.go.wait(10)
         with self._lock:
             self.at_once -= 1
         self.priorities.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        return super().hash(password, salt=salt)
+        return super().hash(password)
 
 
 @pytest_asyncio.fixture
@@ -65,14 +67,6 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-async def test_a_hash_has_the_contracts_parameters(gate: HashingGate) -> None:
-    made = extract_parameters(await gate.hash(SLUG, PASSWORD))
-
-    assert made.type is Type.ID
-    assert (made.memory_cost, made.time_cost, made.parallelism) == (19_456, 2, 1)
-    assert (MEMORY_KIB, PASSES, LANES) == (19_456, 2, 1)
-
-
 async def test_only_the_right_password_matches(gate: HashingGate) -> None:
     made = await gate.hash(SLUG, PASSWORD)
 
@@ -82,24 +76,21 @@ async def test_only_the_right_password_matches(gate: HashingGate) -> None:
     assert found == [(True, None), (False, None), (False, None), (False, None)]
 
 
-async def test_two_hashes_of_one_password_differ(gate: HashingGate) -> None:
-    assert await gate.hash(SLUG, PASSWORD) != await gate.hash(SLUG, PASSWORD)
-
-
 async def test_without_a_hash_nothing_matches(gate: HashingGate) -> None:
     assert await gate.verify(SLUG, None, PASSWORD) == (False, None)
 
 
-class Watched(PasswordHasher):
+class Watched(Argon2id):
     """Notes with what parameters it compared."""
 
     def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        super().__init__(memory_kib=8, passes=1)
         self.compared: list[str] = []
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's
-        self.compared.append(str(hash).rpartition("$")[0].rpartition("$")[0])
-        return super().verify(hash, password)
+    def matches(self, password_hash: str, password: str) -> bool:
+        does_match = super().matches(password_hash, password)
+        self.compared.append(password_hash.rpartition("$")[0].rpartition("$")[0])
+        return does_match
 
 
 @pytest.mark.parametrize("stored", [None, "", "nonsense", "wrong"])
@@ -110,13 +101,18 @@ async def test_whatever_is_stored_a_wrong_password_costs_one_comparison(stored: 
 
     await gate.verify(SLUG, kept, "something else")
 
-    assert [each for each in watched.compared if each] == ["$argon2id$v=19$m=8,t=1,p=1"]
+    assert watched.compared == ["$argon2id$v=19$m=8,t=1,p=1"]
     await gate.close()
 
 
 @pytest.mark.parametrize("stored", ["", "plain", "$argon2id$v=19$m=1", "$2b$12$" + "x" * 53])
 async def test_a_hash_that_cannot_be_read_matches_nothing(gate: HashingGate, stored: str) -> None:
-    assert await gate.verify(SLUG, stored, stored) == (False, None)
+    with capture_logs() as logged:
+        assert await gate.verify(SLUG, stored, stored) == (False, None)
+
+    assert [(each["event"], each["storefront"]) for each in logged] == [
+        ("password_hash_unreadable", SLUG)
+    ]
 
 
 async def test_a_lesser_hash_is_made_anew_once_it_matched(gate: HashingGate) -> None:
@@ -128,30 +124,33 @@ async def test_a_lesser_hash_is_made_anew_once_it_matched(gate: HashingGate) -> 
     assert wrong == (False, None)
     assert right
     assert anew is not None
-    assert extract_parameters(anew).memory_cost == MEMORY_KIB
+    assert not Argon2id().is_lesser(anew)
     assert await gate.verify(SLUG, anew, PASSWORD) == (True, None)
 
 
-@pytest.mark.parametrize(
-    "hasher",
-    [
-        PasswordHasher(time_cost=2, memory_cost=19_457, parallelism=1),
-        PasswordHasher(time_cost=3, memory_cost=19_456, parallelism=1),
-        PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=2),
-    ],
-)
-async def test_a_hash_made_with_more_is_kept(gate: HashingGate, hasher: PasswordHasher) -> None:
-    assert await gate.verify(SLUG, hasher.hash(PASSWORD), PASSWORD) == (True, None)
+async def test_a_hash_made_with_more_is_kept(gate: HashingGate) -> None:
+    more = Argon2id(passes=3).hash(PASSWORD)
+
+    assert await gate.verify(SLUG, more, PASSWORD) == (True, None)
 
 
-async def test_another_kind_of_argon2_is_made_anew(gate: HashingGate) -> None:
-    other = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, type=Type.I)
+class Poor(Argon2id):
+    """Has memory for one hash, the decoy, and for no more."""
 
-    right, anew = await gate.verify(SLUG, other.hash(PASSWORD), PASSWORD)
+    def __init__(self) -> None:
+        super().__init__(memory_kib=8, passes=1)
 
-    assert right
-    assert anew is not None
-    assert anew.startswith("$argon2id$")
+    def matches(self, password_hash: str, password: str) -> bool:
+        raise MemoryError
+
+
+async def test_who_there_is_no_memory_for_is_asked_to_come_again_and_not_told_wrong() -> None:
+    gate = HashingGate(threads=1, hasher=Poor())
+
+    with pytest.raises(Overloaded):
+        await gate.verify(SLUG, None, PASSWORD)
+    assert await gate.hash(SLUG, PASSWORD)
+    await gate.close()
 
 
 async def test_no_more_threads_hash_than_it_was_given() -> None:
@@ -186,28 +185,64 @@ async def test_past_the_bound_of_a_storefront_its_calls_are_refused_and_others_a
     await gate.close()
 
 
-@pytest.mark.parametrize(("drawn", "told"), [(0, 3), (3, 6)])
+@pytest.mark.parametrize(
+    ("hash_seconds", "drawn", "told"), [(0.03, 0, 3), (0.03, 3, 6), (0.01, 0, 1), (0.01, 1, 2)]
+)
 async def test_who_is_turned_away_comes_again_when_the_line_is_through_but_not_all_at_once(
-    drawn: int, told: int
+    hash_seconds: float, drawn: int, told: int
 ) -> None:
-    slow, bounds = Slow(), list[int]()
+    slow, bounds, looks = Slow(), list[int](), count()
 
     def chance(below: int) -> int:
         bounds.append(below)
         return drawn
 
-    gate = HashingGate(hasher=slow, threads=1, per_storefront=100, chance=chance)
+    gate = HashingGate(
+        hasher=slow,
+        threads=1,
+        per_storefront=99,
+        chance=chance,
+        clock=lambda: next(looks) * hash_seconds,  # which is how long the decoy takes
+    )
     slow.go.clear()
-    waiting = [asyncio.create_task(gate.hash("full", f"password {n}")) for n in range(101)]
-    await until(lambda: gate.waiting == 100)
+    waiting = [asyncio.create_task(gate.hash("full", "first"))]
+    await until(lambda: "first" in slow.asked)
+    waiting += [asyncio.create_task(gate.hash("full", f"password {n}")) for n in range(99)]
+    await until(lambda: gate.waiting == 99)
 
     with pytest.raises(Overloaded) as refused:
         gate.check("full")
     slow.go.set()
     await asyncio.gather(*waiting)
 
-    # 100 hashes of 30 ms wait for one thread.
-    assert (refused.value.retry_after_seconds, bounds) == (told, [4])
+    assert (refused.value.retry_after_seconds, bounds) == (told, [told - drawn + 1])
+    await gate.close()
+
+
+async def test_how_long_a_hash_takes_is_learned_from_those_that_were_made() -> None:
+    slow, seconds = Slow(), 0.0
+    gate = HashingGate(
+        hasher=slow, threads=1, per_storefront=8, chance=lambda _: 0, clock=lambda: seconds
+    )
+    slow.go.clear()
+    first = asyncio.create_task(gate.hash(SLUG, "first"))
+    await until(lambda: "first" in slow.asked)
+    seconds += 16.0
+    slow.go.set()
+    await first
+    slow.go.clear()
+    waiting = [asyncio.create_task(gate.hash(SLUG, "second"))]
+    await until(lambda: "second" in slow.asked)
+    waiting += [asyncio.create_task(gate.hash(SLUG, f"password {n}")) for n in range(8)]
+    await until(lambda: gate.waiting == 8)
+
+    with pytest.raises(Overloaded) as refused:
+        gate.check(SLUG)
+    slow.go.set()
+    await asyncio.gather(*waiting)
+
+    # One of the sixteen last ones took 16 s.
+    assert refused.value.retry_after_seconds == 8
     await gate.close()
 
 
@@ -354,7 +389,7 @@ async def test_a_caller_who_leaves_while_hashing_stops_nobody() -> None:
         await leaver
     slow.go.set()
 
-    assert CHEAP.verify(await next_one, "next")
+    assert CHEAP.matches(await next_one, "next")
     await gate.close()
 
 
@@ -373,7 +408,7 @@ async def test_a_closed_gate_refuses_who_waits_and_who_comes() -> None:
     slow.go.set()
     await closing
 
-    assert CHEAP.verify(await running, "running")
+    assert CHEAP.matches(await running, "running")
     assert slow.asked == ["running"]
 
 

@@ -4,14 +4,13 @@ import threading
 from collections import Counter
 from itertools import cycle
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from argon2 import PasswordHasher
 
 from doorward.actors.errors import StoreUnreachable
 from doorward.actors.messages.envelope import Caller, Outcome, Request
 from doorward.actors.messages.store import BeginLogin, FinishLogin, LoginBegun, LoginReleased
+from doorward.http.argon2id import Argon2id
 from doorward.http.hashing import HashingGate
 from doorward.http.surfaces.store_logins import Try
 from tests.http.doors import Door, Setup, opened
@@ -258,7 +257,7 @@ async def test_a_page_of_our_own_host_gets_the_device_as_a_cookie_too(door: Door
 async def test_a_password_hashed_with_less_is_hashed_anew_by_its_next_login(
     store_of_one: StoreServer, tmp_path: Path
 ) -> None:
-    lesser = HashingGate(hasher=PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    lesser = HashingGate(hasher=Argon2id(memory_kib=64, passes=1))
     async with opened(store_of_one, tmp_path, Setup(gate=lesser)) as door:
         then = await open_headless(door)
         shopper = await then.signed_up()
@@ -285,16 +284,16 @@ async def kept_customer(store: Headless, customer_id: str) -> bytes:
     return kept
 
 
-class Held(PasswordHasher):
+class Held(Argon2id):
     """Compares nothing until it is told to."""
 
     def __init__(self) -> None:
-        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        super().__init__(memory_kib=8, passes=1)
         self.go = threading.Event()
 
-    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - argon2's
+    def matches(self, password_hash: str, password: str) -> bool:
         self.go.wait(10)
-        return super().verify(hash, password)
+        return super().matches(password_hash, password)
 
 
 async def test_what_the_gate_cannot_take_is_503_and_counts_as_nothing(
