@@ -15,6 +15,7 @@ from doorward.actors.post.contents import (
 )
 from doorward.actors.post.mail import Mail
 from doorward.actors.records.mail import (
+    SETS_PASSWORD,
     AccountLetter,
     ActionLetter,
     MailJob,
@@ -156,5 +157,6 @@ def account_token(letter: AccountLetter, keyring: Keyring, life: str) -> str:
         keyring: Which holds it.
         life: The storefront's (``Storefront.life``).
     """
-    derive = keyring.password_token if letter.news == "set_password" else keyring.action_token
+    is_of_password = letter.news in SETS_PASSWORD
+    derive = keyring.password_token if is_of_password else keyring.action_token
     return derive(letter.key_id, life, letter.token_id)

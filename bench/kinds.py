@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 import uvloop
 
-from bench import orders
+from bench import orders, shoppers
 from bench.accounts import AUTH
 from bench.servers import Door
 from bench.wire import ask_all, request
@@ -72,12 +72,37 @@ def action_token(door: Door, pairs: int) -> Kinds:
     return Kinds(_previews(consumed), _previews(unknown), 404)
 
 
+def login(door: Door, pairs: int) -> Kinds:
+    """Sign in with a wrong password: emails that signed up with one, and emails nobody knows."""
+    storefront, known, unknown = uvloop.run(_signed_up(door, pairs))
+    wrong = "a password that was guessed"
+
+    def tried(email: str) -> bytes:
+        body = {"email": email, "password": wrong}
+        return shoppers.posted(storefront, "login", body, headers=_NAMED)
+
+    return Kinds([*map(tried, known)], [*map(tried, unknown)], 401)
+
+
+def forgot(door: Door, pairs: int) -> Kinds:
+    """Forget a password: emails that signed up with one, and emails nobody knows."""
+    storefront, known, unknown = uvloop.run(_signed_up(door, pairs))
+
+    def asked(email: str) -> bytes:
+        body = {"email": email}
+        return shoppers.posted(storefront, "password/forgot", body, headers=_NAMED)
+
+    return Kinds([*map(asked, known)], [*map(asked, unknown)], 200)
+
+
 ALL: Final[dict[str, Callable[[Door, int], Kinds]]] = {
     "request-link": request_link,
     "request-otp": request_otp,
     "verify": verify,
     "verify-asked": verify_asked,
     "action-token": action_token,
+    "login": login,
+    "forgot": forgot,
 }
 TITLES: Final = {
     "request-link": "request-link: known / unknown email",
@@ -85,6 +110,8 @@ TITLES: Final = {
     "verify": "verify, wrong: live code / never asked",
     "verify-asked": "verify, wrong: live code / not mailed",
     "action-token": "action token: consumed / unknown",
+    "login": "login, wrong: known / unknown email",
+    "forgot": "forgot: known / unknown email",
 }
 
 
@@ -108,6 +135,14 @@ async def _published(door: Door) -> None:
     body = {"displayName": "Timing", "published": True, "sandbox": True, "policy": _POLICY}
     asked = request("PUT", f"{_OPERATOR}/{SLUG}", body=body, headers=door.operator)
     await ask_all(door.port, [asked], expect={200, 201})
+
+
+async def _signed_up(door: Door, count: int) -> tuple[shoppers.Headless, list[str], list[str]]:
+    """Sign up at a storefront; tell it, those emails, and as many that nobody knows."""
+    (storefront,) = await shoppers.open_headless(door, [SLUG])
+    crowd = await shoppers.sign_up(door, [storefront], count, mark="known")
+    known = [shopper.email for shopper in crowd]
+    return storefront, known, [email.replace("known", "other") for email in known]
 
 
 async def _consumed(door: Door, count: int) -> list[str]:

@@ -1,6 +1,7 @@
 """Customers of the store surface to measure with: headless storefronts, keys, sign-ups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -13,6 +14,7 @@ PASSWORD: Final = "a password that nobody guesses"  # noqa: S105 - opens nothing
 _OPERATOR: Final = "/api/v1/operator/storefronts"
 _ANY_VOLUME: Final = 10_000_000
 _POLICY: Final = {
+    "codes": {"perAddressPerMinute": _ANY_VOLUME, "perStorefrontPerMinute": _ANY_VOLUME},
     "keys": {"publishablePerMinute": _ANY_VOLUME},
     "passwords": {
         "loginsPerAddressPerMinute": _ANY_VOLUME,
@@ -63,7 +65,7 @@ async def sign_up(
         (storefronts[number % len(storefronts)], f"{mark}{number:07d}@bench.example")
         for number in range(count)
     ]
-    asked = [_posted(at, "signup", _person(email)) for at, email in wanted]
+    asked = [posted(at, "signup", _person(email)) for at, email in wanted]
     answers = await ask_all(door.port, asked, expect={201})
     shoppers = []
     for (storefront, email), answer in zip(wanted, answers, strict=True):
@@ -74,7 +76,7 @@ async def sign_up(
 
 def login(shopper: Shopper) -> bytes:
     """Write a sign-in."""
-    return _posted(shopper.storefront, "login", {"email": shopper.email, "password": PASSWORD})
+    return posted(shopper.storefront, "login", {"email": shopper.email, "password": PASSWORD})
 
 
 def me(shopper: Shopper) -> bytes:
@@ -85,11 +87,19 @@ def me(shopper: Shopper) -> bytes:
 
 def exchange(shopper: Shopper) -> bytes:
     """Write an exchange of the refresh token."""
-    return _posted(shopper.storefront, "refresh", {"refreshToken": shopper.refresh})
+    return posted(shopper.storefront, "refresh", {"refreshToken": shopper.refresh})
 
 
-def _posted(storefront: Headless, what: str, body: dict[str, Any]) -> bytes:
-    return request("POST", f"{STORE}/auth/{what}", body=body, headers=_headers(storefront))
+def posted(
+    storefront: Headless,
+    what: str,
+    body: dict[str, Any],
+    *,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """Write a request about signing in, with more ``headers`` than the key's."""
+    given = {**_headers(storefront), **headers}
+    return request("POST", f"{STORE}/auth/{what}", body=body, headers=given)
 
 
 def _headers(storefront: Headless) -> dict[str, str]:

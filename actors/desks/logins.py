@@ -223,6 +223,7 @@ def _keep(turn: Turn, storefront: Storefront, door: _Door, lanes: Lanes, caller:
             store_mails.locked(turn, storefront, door.email, door.customer, caller)
     if lanes.email.disabled and not before.email.disabled:
         _log(turn, door.customer, "password_disabled", caller)
+        store_mails.password_disabled(turn, storefront, door.email, door.customer, caller)
 
 
 def _log(turn: Turn, customer: Customer | None, what: str, caller: Caller) -> None:

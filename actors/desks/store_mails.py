@@ -36,6 +36,7 @@ _ACTIONS: Final[dict[AccountNews, Action]] = {
     "new_device": "revoke_sessions",
     "password_changed": "restore_password",
     "locked": "unlock_password",
+    "password_disabled": "set_password",
     "set_password": "set_password",
 }
 
@@ -94,6 +95,19 @@ def locked(
     language = customer.locale if customer is not None else ""
     mailed = has_password and not tries.disabled
     told = _Notice("locked", email, ttl_ms, caller, language, mailed=mailed)
+    _stage(turn, storefront, told)
+
+
+def password_disabled(
+    turn: Turn, storefront: Storefront, email: str, customer: Customer | None, caller: Caller
+) -> None:
+    """Stage the mail about a password that was turned off, with a link to set another.
+
+    Once for every password, and blank for a customer who has none.
+    """
+    language = customer.locale if customer is not None else ""
+    mailed = customer is not None and customer.password is not None
+    told = _Notice("password_disabled", email, WEEK_MS, caller, language, mailed=mailed)
     _stage(turn, storefront, told)
 
 

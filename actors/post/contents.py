@@ -144,7 +144,14 @@ class AccountNews(Linked, frozen=True, kw_only=True, tag="account", gc=False):
         area: The prefix of the address it signed in from; empty when unknown.
     """
 
-    news: Literal["confirm_email", "new_device", "password_changed", "locked", "set_password"]
+    news: Literal[
+        "confirm_email",
+        "new_device",
+        "password_changed",
+        "locked",
+        "password_disabled",
+        "set_password",
+    ]
     until_ms: int
     at_ms: int
     device: str = ""

@@ -13,7 +13,7 @@ from doorward.actors.post.names import shown_lines, shown_name
 Leading = OrderNews | ReturnNews | StatusLink | ActionLink | AccountNews
 Words = dict[str, object]
 _Rows = list[tuple[str, str]]
-_EVENTS: Final = frozenset({"new_device", "password_changed", "locked"})
+_EVENTS: Final = frozenset({"new_device", "password_changed", "locked", "password_disabled"})
 
 
 class Said(NamedTuple):

@@ -93,7 +93,16 @@ class ActionLetter(msgspec.Struct, frozen=True, array_like=True, tag="action", g
     key_id: str
 
 
-AccountNews = Literal["confirm_email", "new_device", "password_changed", "locked", "set_password"]
+AccountNews = Literal[
+    "confirm_email",
+    "new_device",
+    "password_changed",
+    "locked",
+    "password_disabled",
+    "set_password",
+]
+SETS_PASSWORD: Final[frozenset[AccountNews]] = frozenset({"password_disabled", "set_password"})
+"""Mails whose link leads to setting a password."""
 _NO_HURRY: Final[frozenset[AccountNews]] = frozenset({"new_device", "password_changed"})
 
 

@@ -25,6 +25,7 @@ from doorward.actors.messages.store import (
     LoginRefused,
     LoginReleased,
     LoginWaits,
+    PasswordSet,
     StoreSignedIn,
 )
 from doorward.actors.records.codec import decode
@@ -32,7 +33,7 @@ from doorward.actors.records.sign_in import Customer
 from doorward.actors.records.store import Tries
 from tests.actors.harness import CALLER, EMAIL, World
 from tests.actors.ordering import key_of, stored_under
-from tests.actors.resets import was_reset
+from tests.actors.resets import NEW, reset, token_of, was_reset
 from tests.actors.shopping import (
     PASSWORD,
     ROOMY,
@@ -600,12 +601,32 @@ async def test_a_lock_that_was_over_before_anybody_noticed_is_logged_and_not_mai
     assert "password_locked" in [what for _, what, _ in await audited(shop)]
 
 
-async def test_the_end_of_a_password_is_logged_once(shop: Shop) -> None:
+async def test_the_end_of_a_password_is_logged_and_mailed_once(shop: Shop) -> None:
     await turn_off(shop)
     await shop.fail(5)
 
     entries = [what for _, what, _ in await audited(shop)]
     assert entries.count("password_disabled") == 1
+    assert news(shop.world).count("password_disabled") == 1
+    # It locked as well; that a lock can be ended is of no use any more.
+    assert news(shop.world)[-1] == "password_disabled"
+
+
+async def test_the_end_of_no_password_is_mailed_to_nobody(shop: Shop) -> None:
+    for _ in range(20):
+        await shop.fail(5, STRANGER)
+        await shop.world.advance(LOCK)
+
+    assert shop.world.mails("alpha", STRANGER) == []
+
+
+async def test_the_mail_about_the_end_of_a_password_leads_to_another(shop: Shop) -> None:
+    await turn_off(shop)
+
+    done = await reset(shop, token_of(shop.world, "password_disabled"))
+
+    assert isinstance(done, PasswordSet)
+    assert isinstance(await shop.log_in(password=NEW), StoreSignedIn)
 
 
 async def test_made_up_emails_do_not_fill_the_audit_log(shop: Shop) -> None:

@@ -32,6 +32,7 @@ ACTIONS: dict[AccountNews, Action] = {
     "new_device": "revoke_sessions",
     "password_changed": "restore_password",
     "locked": "unlock_password",
+    "password_disabled": "set_password",
     "set_password": "set_password",
 }
 LIVES_MS: dict[AccountNews, int] = {
@@ -39,6 +40,7 @@ LIVES_MS: dict[AccountNews, int] = {
     "new_device": 7 * DAY_MS,
     "password_changed": 7 * DAY_MS,
     "locked": HOUR_MS,
+    "password_disabled": 7 * DAY_MS,
     "set_password": HOUR_MS,
 }
 CALLER = Caller(address="203.0.113.77", device_label="Firefox on Linux")
@@ -67,7 +69,7 @@ def mailed(
 
     def stage(turn: Turn, storefront: Storefront, _order: object) -> None:
         send: Callable[..., None] = getattr(store_mails, news)
-        if news in {"locked", "set_password"}:
+        if news in {"locked", "password_disabled", "set_password"}:
             send(turn, storefront, ANN.email, customer, caller)
         else:
             send(turn, storefront, customer, caller)
@@ -108,7 +110,8 @@ def test_the_link_holds_a_token_that_does_what_the_mail_is_about(news: AccountNe
     desk = mailed(news)
 
     token = token_in(desk)
-    assert re.fullmatch("p[a-z0-9]{25}" if news == "set_password" else "a[a-z0-9]{25}", token)
+    family = "p" if ACTIONS[news] == "set_password" else "a"
+    assert re.fullmatch(f"{family}[a-z0-9]{{25}}", token)
     assert desk.mail().link == f"https://alpha.shops.example/actions/{token}"
     record = kept(desk)[f"action-token:{tokens.digest(token)}"]
     assert isinstance(record, ActionToken)
@@ -166,7 +169,7 @@ def test_a_token_whose_master_key_is_gone_is_not_mailed(news: AccountNews) -> No
 # --- who is mailed --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("news", ["locked", "set_password"])
+@pytest.mark.parametrize("news", ["locked", "password_disabled", "set_password"])
 def test_an_unknown_email_costs_the_same_and_is_mailed_nothing(news: AccountNews) -> None:
     known, unknown = mailed(news), mailed(news, customer=None)
 
@@ -184,16 +187,17 @@ def test_a_sandbox_storefront_keeps_nothing_blank() -> None:
     assert mailed("set_password", shop, customer=None).captured() == []
 
 
-def test_a_lock_is_no_news_to_who_has_no_password() -> None:
+@pytest.mark.parametrize("news", ["locked", "password_disabled"])
+def test_who_has_no_password_is_told_nothing_of_it(news: AccountNews) -> None:
     bea = Customer("c1", ANN.email, email_verified=True, created_at_ms=1)
 
-    assert mailed("locked", customer=bea).jobs[0].is_blank
+    assert mailed(news, customer=bea).jobs[0].is_blank
 
 
 def test_what_may_be_blank_or_is_waited_for_is_urgent_and_the_rest_is_not() -> None:
     urgent = {news for news in NEWS if mailed(news).jobs[0].letter.urgent}
 
-    assert urgent == {"confirm_email", "locked", "set_password"}
+    assert urgent == {"confirm_email", "locked", "password_disabled", "set_password"}
 
 
 def test_an_erased_person_is_mailed_nothing() -> None:
@@ -238,6 +242,7 @@ def test_the_words_are_those_of_who_asks_or_else_of_whom_it_is_about() -> None:
         "new_device": "en",
         "password_changed": "en",
         "locked": "en",
+        "password_disabled": "en",
     }
 
 
@@ -259,7 +264,7 @@ def test_what_is_not_known_of_a_device_is_left_out() -> None:
     assert "Network:" not in text
 
 
-@pytest.mark.parametrize("news", ["confirm_email", "password_changed", "locked", "set_password"])
+@pytest.mark.parametrize("news", [news for news in NEWS if news != "new_device"])
 def test_no_other_mail_tells_who_came(news: AccountNews) -> None:
     desk = mailed(news)
 
