@@ -29,6 +29,8 @@ printf '%s\\n' "$@" >"$HERE/asked"
 [ ! -p "$HERE/go" ] || read -r _ <"$HERE/go"
 "$HERE/raylet" 60 >/dev/null 2>&1 &
 echo $! >"$HERE/pid"
+# As the real one, it is what it is called by the time this ends.
+until read -r name <"/proc/$!/comm" && [ "$name" = raylet ]; do :; done
 """
 # It says that it is there, and ends in order when it is told to.
 WAITS = "trap 'echo drained; exit 0' TERM; echo ready; while :; do sleep 0.05; done"

@@ -13,7 +13,7 @@ from tests.process.servers import Server
 STOREFRONTS: Final = 8
 REST_SECONDS: Final = 0.1
 """They leave some of the machine to whoever has to be started meanwhile."""
-_GIVEN_UP_SECONDS: Final = 30.0
+_GIVEN_UP_SECONDS: Final = 60.0
 _numbers: Final = count(1)
 
 

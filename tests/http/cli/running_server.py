@@ -12,7 +12,7 @@ from threading import Condition, Thread
 from typing import IO, Final
 
 DOORWARD: Final = str(Path(sys.executable).with_name("doorward"))
-DEADLINE_SECONDS: Final = 30.0
+DEADLINE_SECONDS: Final = 60.0
 LAST_LINE: Final = "Ctrl-C ends it"
 
 
