@@ -20,6 +20,7 @@ _SPARE_CPUS = 6
 def main(hosts: int, told: Path) -> None:
     """Start, tell, wait until ended; without hosts it is a Ray head and nothing else."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")
     import ray  # noqa: PLC0415 - it reads its environment when it is imported
 
     ray.init(

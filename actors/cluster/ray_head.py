@@ -65,6 +65,9 @@ _SURROUNDINGS: Final = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     # Processes in store, for tasks that nobody will start.
     "RAY_prestart_worker_first_driver": "0",
+    # Hosts are what shoppers wait for. Ray would run them behind everything else on the machine, as
+    # batch work: a storm of logins that are hashed there left them a tenth of a core.
+    "RAY_worker_niceness": "0",
     # Ray would wait for hosts to end by themselves, which they do not; who ends it ends them first.
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
 }

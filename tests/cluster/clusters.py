@@ -39,6 +39,7 @@ _RAY: Final = {
     # Without it Ray takes 127.0.0.1 for this machine's address in its network. Also on Linux.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_prestart_worker_first_driver": "0",
+    "RAY_worker_niceness": "0",
 }
 
 

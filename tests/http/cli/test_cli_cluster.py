@@ -79,6 +79,8 @@ async def test_up_starts_what_only_its_token_opens_and_is_harmless_again(
     assert again == said
     assert await operated.started() == head
     assert listens_elsewhere(head.pid) == []
+    niceness = {os.getpriority(os.PRIO_PROCESS, host["pid"]) for host in status["hosts"]}
+    assert niceness == {os.getpriority(os.PRIO_PROCESS, 0)}
     assert operated.token.stat().st_mode & 0o777 == 0o600
     assert operated.token.read_text() not in said
 
