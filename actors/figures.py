@@ -3,19 +3,21 @@
 from collections import Counter
 from typing import Final
 
+import msgspec
+
 FLUSH_BUCKETS_MS: Final = (0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-class Histogram:
+class Histogram(msgspec.Struct, gc=False):
     """Counts per bucket, upper bounds inclusive, and the sum."""
 
-    __slots__ = ("bounds", "counts", "sum")
+    bounds: tuple[float, ...]
+    counts: list[int] = []
+    sum: float = 0.0
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
+    def __post_init__(self) -> None:
+        self.counts = self.counts or [0] * (len(self.bounds) + 1)
 
     def observe(self, value: float) -> None:
         """Count a value."""
@@ -27,19 +29,49 @@ class Histogram:
         self.counts[-1] += 1
 
 
-class Figures:
-    """One host's counters since it started."""
+def _batches() -> Histogram:
+    return Histogram(BATCH_BUCKETS)
 
-    def __init__(self) -> None:
-        self.asks = 0
-        self.turns = 0
-        self.misses = 0
-        self.failed_turns = 0
-        self.overloads = 0
-        self.flushes = 0
-        self.fenced = 0
-        self.unknown = 0
-        self.rollbacks = 0
-        self.refusals: Counter[str] = Counter()
-        self.batch = Histogram(BATCH_BUCKETS)
-        self.flush_ms = Histogram(FLUSH_BUCKETS_MS)
+
+def _flushes() -> Histogram:
+    return Histogram(FLUSH_BUCKETS_MS)
+
+
+class Figures(msgspec.Struct, gc=False):
+    """One host's counters since it started; ``refusals`` by the names of rules."""
+
+    asks: int = 0
+    turns: int = 0
+    misses: int = 0
+    failed_turns: int = 0
+    overloads: int = 0
+    flushes: int = 0
+    fenced: int = 0
+    unknown: int = 0
+    refusals: dict[str, int] = msgspec.field(default_factory=Counter[str])
+    batch: Histogram = msgspec.field(default_factory=_batches)
+    flush_ms: Histogram = msgspec.field(default_factory=_flushes)
+
+
+class HostFigures(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a host tells of itself when it is asked.
+
+    Attributes:
+        counted: Since it started.
+        rollbacks: Times a partition was found to have gone back.
+        depth: Messages waiting now.
+        remembered: Records in memory now.
+        owned: Partitions owned now.
+        mails: Mails by how they ended (``Delivery``).
+        mail_retries: Tries to send one that failed for now.
+        mails_pending: Mails in hand now.
+    """
+
+    counted: Figures
+    rollbacks: int
+    depth: int
+    remembered: int
+    owned: int
+    mails: dict[str, int]
+    mail_retries: int
+    mails_pending: int

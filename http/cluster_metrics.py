@@ -1,9 +1,6 @@
-"""``/metrics`` of an HTTP process in a cluster: what its couriers carry.
+"""What an HTTP process in a cluster tells: what its couriers carry, and what hosts told it."""
 
-What hosts count is told by ``doorward cluster status``; a host has no port of its own.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -11,6 +8,8 @@ from prometheus_client.registry import Collector
 
 from doorward.actors.cluster.courier import Courier
 from doorward.actors.cluster.system import ClusterSystem
+from doorward.actors.figures import HostFigures
+from doorward.http.host_metrics import metrics_of_many
 
 
 class ClusterCollector(Collector):
@@ -36,6 +35,22 @@ class ClusterCollector(Collector):
             for host, courier in system.couriers.items():
                 family.add_metric([host], read(courier))
             yield family
+
+
+class HostsCollector(Collector):
+    """Reads what hosts told, and who of them told nothing."""
+
+    def __init__(self, hosts: Mapping[str, HostFigures | None]) -> None:
+        self._hosts = hosts
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric as it was told."""
+        up = GaugeMetricFamily("doorward_host_up", "1 when the host answers", labels=["host"])
+        for name, figures in self._hosts.items():
+            up.add_metric([name], figures is not None)
+        yield up
+        told = {name: figures for name, figures in self._hosts.items() if figures is not None}
+        yield from metrics_of_many(told)
 
 
 def _calls(courier: Courier) -> float:

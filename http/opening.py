@@ -24,8 +24,8 @@ from doorward.actors.systems.wiring import wiring_of
 from doorward.actors.tokens import base64url
 from doorward.config.errors import ConfigurationError
 from doorward.config.settings import Settings
-from doorward.http.cluster_metrics import ClusterCollector
-from doorward.http.metrics import HostCollector
+from doorward.http.cluster_metrics import ClusterCollector, HostsCollector
+from doorward.http.metrics import AskHosts, EmbeddedCollector
 from doorward.http.system import System
 
 OPERATOR_KEY_FILE: Final = "operator.key"
@@ -39,6 +39,8 @@ class Behind:
 
     Attributes:
         folder: This process's own folder.
+        figures: What this process tells of itself.
+        ask_hosts: Asks what hosts tell of themselves; None where the only one is here.
         keys_folder: Where keys are that were made here; None where all of them are set.
         mailbox: What is to be seen of mails; None where they are sent.
         is_alone: Whether this is the only HTTP process on its port.
@@ -49,6 +51,7 @@ class Behind:
     operator_key: str
     blobs: BlobStore
     figures: Collector
+    ask_hosts: AskHosts | None
     folder: Path
     keys_folder: Path | None
     mailbox: Looking | None
@@ -91,7 +94,8 @@ async def _embedded(settings: Settings, stack: AsyncExitStack) -> Behind:
         keyring=keyring,
         operator_key=operator_key,
         blobs=blobs,
-        figures=HostCollector(system),
+        figures=EmbeddedCollector(system),
+        ask_hosts=None,
         folder=folder.path,
         keys_folder=None if settings.keys.operator_key else folder.path,
         mailbox=mailbox,
@@ -122,12 +126,17 @@ async def _clustered(settings: Settings, stack: AsyncExitStack) -> Behind:
     keyring = shared_keyring(settings)
     system = await open_cluster(blobs, keyring)
     stack.push_async_callback(system.close)
+
+    async def ask_hosts() -> HostsCollector:
+        return HostsCollector(await system.figures())
+
     return Behind(
         system=system,
         keyring=keyring,
         operator_key=operator_key,
         blobs=blobs,
         figures=ClusterCollector(system),
+        ask_hosts=ask_hosts,
         folder=folder.path,
         keys_folder=None,
         mailbox=None if settings.mail.smtp_url else system,

@@ -16,7 +16,6 @@ from typing import Final
 
 import structlog
 from aiohttp import web
-from prometheus_client.registry import Collector
 
 from doorward.config.settings import Settings
 from doorward.http.app import HEALTH, make_app
@@ -25,7 +24,7 @@ from doorward.http.edge.client_address import ClientAddress
 from doorward.http.edge.runner import EdgeRunner
 from doorward.http.hashing import HashingGate
 from doorward.http.metrics import make_metrics_app
-from doorward.http.opening import OPERATOR_KEY_FILE, open_behind
+from doorward.http.opening import OPERATOR_KEY_FILE, Behind, open_behind
 from doorward.http.proofs import Proofs
 
 SHUTDOWN_SECONDS: Final = 10.0
@@ -91,7 +90,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> Opened:
         hosted_domain=settings.server.hosted_domain,
     )
     port = await _listen(app, settings, addresses, stack, shares_port=not behind.is_alone)
-    metrics_port = await _listen_metrics(behind.figures, settings, stack)
+    metrics_port = await _listen_metrics(behind, settings, stack)
     url = f"http://{_in_url(settings.server.host)}:{port}"
     wants_demo = settings.server.demo and behind.is_alone
     keys = behind.keys_folder
@@ -133,9 +132,9 @@ async def _listen(
     return int(runner.addresses[0][1])
 
 
-async def _listen_metrics(figures: Collector, settings: Settings, stack: AsyncExitStack) -> int:
+async def _listen_metrics(behind: Behind, settings: Settings, stack: AsyncExitStack) -> int:
     runner = EdgeRunner(
-        make_metrics_app(figures),
+        make_metrics_app(behind.figures, behind.ask_hosts),
         addresses=ClientAddress(),
         handle_signals=False,
         shutdown_timeout=SHUTDOWN_SECONDS,

@@ -99,6 +99,10 @@ class HostServer:
         """Show the newest mails, where they are kept and none are sent (development)."""
         return _encoder.encode(self._mailbox.newest(limit=_MAILS) if self._mailbox else [])
 
+    def figures(self) -> bytes:
+        """Tell how it stands (``HostFigures``)."""
+        return _encoder.encode(self._hosting.figures())
+
     async def close(self) -> None:
         """Finish what is queued, and give everything up."""
         await self._hosting.close()

@@ -151,6 +151,10 @@ class RayHosts:
         """See ``Hosts.mails``."""
         return cast("bytes", await _in_time((await self._handle(name)).mails.remote()))
 
+    async def figures(self, name: str) -> bytes:
+        """See ``Hosts.figures``."""
+        return cast("bytes", await _in_time((await self._handle(name)).figures.remote()))
+
     async def _end_with_the_cluster(self) -> None:
         await self._membership.ended()
         Troubles()("another Ray head is in the place of ours: this process ends", None)

@@ -85,6 +85,10 @@ class RayHost:
         """Show the newest mails."""
         return (await self._opened()).mails()
 
+    async def figures(self) -> bytes:
+        """Tell how it stands."""
+        return (await self._opened()).figures()
+
     async def close(self) -> None:
         """Finish and give everything up."""
         self._server = None

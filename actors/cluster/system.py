@@ -19,6 +19,7 @@ from doorward.actors.blobs.store import BlobStore
 from doorward.actors.cluster.courier import Call, Courier, Parcel
 from doorward.actors.cluster.tables import Table
 from doorward.actors.errors import ClusterRefused, NoHosts, Overloaded
+from doorward.actors.figures import HostFigures
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.merchant_customers import EraseCustomer
 from doorward.actors.partitions import PARTITIONS
@@ -35,9 +36,11 @@ LONGEST_SECONDS: Final = 0.25
 waits for a lease must not be flooded by all who wait for it."""
 REFRESH_SECONDS: Final = 1.0
 MEET_SECONDS: Final = 1.0
+FIGURES_SECONDS: Final = 1.0
 _STRAYS: Final = 8_192
 
 T = TypeVar("T")
+_host_figures: Final = msgspec.msgpack.Decoder(HostFigures)
 _mails: Final = msgspec.msgpack.Decoder(list[Mail])
 _table: Final = msgspec.msgpack.Decoder(Table)
 
@@ -59,6 +62,9 @@ class Hosts(Protocol):
 
     async def mails(self, name: str) -> bytes:
         """Ask a host for the newest mails that it keeps, where none are sent (development)."""
+
+    async def figures(self, name: str) -> bytes:
+        """Ask a host how it stands (``HostFigures``)."""
 
 
 class ClusterSystem:
@@ -149,6 +155,12 @@ class ClusterSystem:
             except Exception as error:
                 raise NoHosts("a host does not show its mails") from error
         return DevelopmentMailbox.of(mails)
+
+    async def figures(self) -> dict[str, HostFigures | None]:
+        """Ask all hosts how they stand; None of one that does not answer in time."""
+        names = sorted(set(self.table.hosts) - {""})
+        told = await asyncio.gather(*map(self._figures, names))
+        return dict(zip(names, told, strict=True))
 
     async def close(self) -> None:
         """Wait for what is under way, and refuse the rest."""
@@ -270,6 +282,14 @@ class ClusterSystem:
         parting = self._loop.create_task(courier.close())
         self._parting.add(parting)
         parting.add_done_callback(self._parting.discard)
+
+    async def _figures(self, name: str) -> HostFigures | None:
+        try:
+            async with asyncio.timeout(FIGURES_SECONDS):
+                return _host_figures.decode(await self._hosts.figures(name))
+        except Exception as error:  # noqa: BLE001 - that it does not answer is what is told then
+            self._on_trouble(f"{name} tells no figures", error)
+            return None
 
     async def _names(self, slug: str, limit: int) -> tuple[list[str], bool]:
         return await self._tried(lambda name: self._hosts.names(name, slug, limit))

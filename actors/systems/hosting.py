@@ -14,6 +14,7 @@ from doorward.actors import high_water, residence
 from doorward.actors.blobs.store import BlobStore
 from doorward.actors.clocks import StoreClock, boot_seconds
 from doorward.actors.errors import StoreUnreachable
+from doorward.actors.figures import HostFigures
 from doorward.actors.hooks import Hooks
 from doorward.actors.host import Host
 from doorward.actors.journal import Journal
@@ -137,6 +138,24 @@ class Hosting:
         """Be told which partitions to have, and who is silent; see ``Host.want``."""
         self.host.want(wanted, silent)
         self._loop.wake()
+
+    def figures(self) -> HostFigures:
+        """Tell how it stands."""
+        delivery = self.outbox.delivery
+        return HostFigures(
+            counted=self.host.figures,
+            rollbacks=self.ownership.rollbacks,
+            depth=self.host.depth,
+            remembered=self.host.remembered,
+            owned=len(self.ownership.held()),
+            mails={
+                "sent": delivery.sent,
+                "undeliverable": delivery.failed,
+                "expired": delivery.expired,
+            },
+            mail_retries=delivery.retried,
+            mails_pending=delivery.pending,
+        )
 
     async def close(self) -> None:
         """Refuse new work, finish and commit what is queued, give the partitions up."""

@@ -4,17 +4,22 @@ import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.registry import Collector
 
 from doorward.actors.errors import Unavailable
 from doorward.actors.partitions import partition_of
-from doorward.http.cluster_metrics import ClusterCollector
-from tests.actors.cluster.test_system import ME, Process, started, virtually
+from doorward.http.cluster_metrics import ClusterCollector, HostsCollector
+from tests.actors.cluster.test_system import ME, Process, figures_of, started, virtually
 
 
 def scraped(process: Process) -> dict[str, float]:
+    return read(ClusterCollector(process.system))
+
+
+def read(collector: Collector) -> dict[str, float]:
     """Read every sample, by its name and labels as they are written."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ClusterCollector(process.system))
+    registry.register(collector)
     lines = generate_latest(registry).decode().splitlines()
     samples = (line.rpartition(" ") for line in lines if line and not line.startswith("#"))
     return {name: float(value) for name, _, value in samples}
@@ -76,3 +81,22 @@ def test_before_anybody_was_found_there_is_something_to_scrape() -> None:
         }
 
     virtually(scene)
+
+
+def test_what_hosts_tell_is_told_apart_by_their_names() -> None:
+    hosts = {"host-1": figures_of("host-1"), "host-2": figures_of("host-2"), "host-3": None}
+
+    told = read(HostsCollector(hosts))
+
+    for number in (1, 2):
+        label = f'host="host-{number}"'
+        assert told[f"doorward_host_up{{{label}}}"] == 1
+        assert told[f"doorward_asks_total{{{label}}}"] == 100 * number
+        assert told[f"doorward_mailbox_depth{{{label}}}"] == number
+        assert told[f'doorward_refusals_total{{{label},rule="codes.email.minute"}}'] == number
+        assert told[f'doorward_mails_total{{ending="sent",{label}}}'] == number
+        assert told[f'doorward_batch_messages_bucket{{{label},le="4.0"}}'] == 1
+        assert told[f'doorward_batch_messages_bucket{{{label},le="2.0"}}'] == 0
+        assert told[f"doorward_batch_messages_sum{{{label}}}"] == 3
+    assert told['doorward_host_up{host="host-3"}'] == 0
+    assert [name for name in told if "host-3" in name] == ['doorward_host_up{host="host-3"}']

@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from doorward.http.app import HEALTH
-from doorward.http.metrics import HostCollector, make_metrics_app
+from doorward.http.metrics import EmbeddedCollector, make_metrics_app
 from tests.http.doors import Door, Setup
 from tests.http.knocking import Client, client_from
 from tests.http.shops import AUTH, ROOMY, Shop, open_shop
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @pytest_asyncio.fixture(loop_scope="session")
 async def metrics(door: Door) -> AsyncIterator[Client]:
     runner = web.AppRunner(
-        make_metrics_app(HostCollector(door.system)), access_log=None, handle_signals=False
+        make_metrics_app(EmbeddedCollector(door.system)), access_log=None, handle_signals=False
     )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -145,6 +145,10 @@ async def test_a_full_mailbox_is_a_fast_503_and_nothing_is_half_done(
     assert len(await shop.mails()) == counted[200]
     assert (await read(metrics))["doorward_overloads_total"] == counted[503]
     assert (await shop.request_code("after@x.io")).status == 200
+
+
+async def test_where_the_only_host_is_here_there_is_no_page_of_hosts(metrics: Client) -> None:
+    assert (await metrics.get("/metrics/hosts")).status == 404
 
 
 async def test_metrics_say_nothing_of_shoppers(shop: Shop, metrics: Client) -> None:

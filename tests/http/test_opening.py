@@ -27,7 +27,7 @@ from doorward.actors.systems.wiring import digest_of, wiring_of
 from doorward.config.errors import ConfigurationError
 from doorward.config.settings import Settings, load
 from doorward.http.cluster_metrics import ClusterCollector
-from doorward.http.metrics import HostCollector
+from doorward.http.metrics import EmbeddedCollector
 from doorward.http.opening import HTTP_FOLDER, Behind, open_behind, operator_key_of_cluster
 from tests.http.store_server import StoreServer
 
@@ -110,6 +110,7 @@ async def test_behind_the_door_may_be_a_cluster(ray: PretendedRay, tmp_path: Pat
         assert isinstance(behind.system, ClusterSystem)
         assert behind.system.is_ready()
         assert isinstance(behind.figures, ClusterCollector)
+        assert behind.ask_hosts is not None
         assert behind.operator_key == OPERATOR
         assert behind.keyring.key_ids == Keyring((bytes(range(32)),)).key_ids
         assert (behind.keys_folder, behind.is_alone) == (None, False)
@@ -237,7 +238,8 @@ async def test_behind_the_door_is_a_host_of_its_own_otherwise(
         behind = await opened(stack, settings)
 
         assert isinstance(behind.system, EmbeddedSystem)
-        assert isinstance(behind.figures, HostCollector)
+        assert isinstance(behind.figures, EmbeddedCollector)
+        assert behind.ask_hosts is None
         assert isinstance(behind.mailbox, DevelopmentMailbox)
         assert behind.is_alone
         assert behind.keys_folder == behind.folder == tmp_path / "data"

@@ -263,6 +263,10 @@ class Quarters:
         found: bytes = await self.carry(name, lambda server: server.mails())
         return found
 
+    async def figures(self, name: str) -> bytes:
+        found: bytes = await self.carry(name, lambda server: server.figures())
+        return found
+
     async def carry(self, name: str, work: Work) -> Any:  # noqa: ANN401 - as above
         """Make a call to a host over the road; who gives up on it does not take it back."""
         await self.road.there()

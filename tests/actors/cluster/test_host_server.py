@@ -16,6 +16,7 @@ from doorward.actors.errors import (
     TurnFailed,
     VocabularyDiffers,
 )
+from doorward.actors.figures import HostFigures
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.operator import PutStorefront, StorefrontDocument, StorefrontView
 from doorward.actors.messages.sign_in import CodeSent, Me, ReadMe, RequestCode
@@ -398,6 +399,28 @@ def test_mails_are_shown_where_they_are_kept() -> None:
 
         assert msgspec.msgpack.decode(server.mails(), type=list[Mail]) == [mail]
         assert msgspec.msgpack.decode(process.server.mails(), type=list[Mail]) == []
+
+    in_quarters(scene)
+
+
+def test_a_host_tells_how_it_stands() -> None:
+    async def scene(quarters: Quarters) -> None:
+        process = await at_work(quarters)
+        assert process.server is not None
+        before = msgspec.msgpack.decode(process.server.figures(), type=HostFigures)
+        await asked(process, *[("alpha", RequestCode(email=EMAIL, caller=CALLER))] * 5)
+        await asyncio.sleep(1)
+
+        told = msgspec.msgpack.decode(process.server.figures(), type=HostFigures)
+
+        assert told.counted.asks - before.counted.asks == 5
+        assert told.counted.turns >= told.counted.asks
+        assert sum(told.counted.flush_ms.counts) == told.counted.flushes > 0
+        assert told.counted.refusals == {"codes.email.minute": 2}
+        assert told.mails["sent"] == 3
+        assert (told.depth, told.mails_pending, told.rollbacks) == (0, 0, 0)
+        assert told.owned > 0
+        assert told.remembered > 0
 
     in_quarters(scene)
 

@@ -12,6 +12,7 @@ from doorward.actors.cluster import wire
 from doorward.actors.cluster.courier import CALL_SECONDS, MESSAGES, WAITING, Call
 from doorward.actors.cluster.system import (
     AGAIN_SECONDS,
+    FIGURES_SECONDS,
     LONGEST_SECONDS,
     MEET_SECONDS,
     REFRESH_SECONDS,
@@ -20,6 +21,7 @@ from doorward.actors.cluster.system import (
 )
 from doorward.actors.cluster.tables import Table
 from doorward.actors.errors import NoHosts, NotOwner, Overloaded, Unavailable
+from doorward.actors.figures import Figures, HostFigures
 from doorward.actors.messages.envelope import Outcome, Request
 from doorward.actors.messages.merchant_customers import EraseCustomer
 from doorward.actors.messages.operator import DeleteStorefront, EraseRecords
@@ -32,6 +34,24 @@ from tests.actors.simulation.virtual_loop import VirtualLoop, run_virtually
 STORE = "store-1"
 ALPHA, BRAVO = partition_of("alpha"), partition_of("bravo")
 ME = ReadMe(caller=CALLER)
+
+
+def figures_of(name: str) -> HostFigures:
+    """Make up how a host stands, by its number."""
+    number = int(name.rpartition("-")[2])
+    counted = Figures(asks=100 * number)
+    counted.refusals["codes.email.minute"] = number
+    counted.batch.observe(3)
+    return HostFigures(
+        counted=counted,
+        rollbacks=0,
+        depth=number,
+        remembered=0,
+        owned=128,
+        mails={"sent": number},
+        mail_retries=0,
+        mails_pending=0,
+    )
 
 
 class Exchange:
@@ -47,6 +67,7 @@ class Exchange:
         self.owns: dict[str, set[int]] = {}
         self.dead: set[str] = set()
         self.frozen: set[str] = set()
+        self.mute: set[str] = set()
         self.acted: list[tuple[str, str, Request]] = []
         self.calls: Counter[str] = Counter()
         self.decide: Callable[[str, Request], Outcome] = lambda slug, message: Me(customer=None)
@@ -103,6 +124,12 @@ class Exchange:
     async def mails(self, name: str) -> bytes:
         await self._ask(name, "mails")
         return msgspec.msgpack.encode([])
+
+    async def figures(self, name: str) -> bytes:
+        await self._ask(name, "figures")
+        if name in self.mute:
+            await asyncio.sleep(1_000)
+        return msgspec.msgpack.encode(figures_of(name))
 
     async def _ask(self, name: str, what: str) -> None:
         await asyncio.sleep(0.001)
@@ -648,6 +675,21 @@ def test_mails_are_gathered_from_every_host_or_from_none() -> None:
 
         assert shown == []
         assert sorted(process.exchange.asked[:2]) == [("host-1", "mails"), ("host-2", "mails")]
+
+    virtually(scene)
+
+
+def test_figures_are_told_of_every_host_also_of_one_that_does_not_answer() -> None:
+    async def scene(process: Process) -> None:
+        system = await started(process, "host-1", "host-2", "host-3", alpha="")
+        process.exchange.dead.add("host-2")
+        process.exchange.mute.add("host-3")
+        began = process.exchange.loop.time()
+
+        told = await system.figures()
+
+        assert told == {"host-1": figures_of("host-1"), "host-2": None, "host-3": None}
+        assert process.exchange.loop.time() - began < FIGURES_SECONDS + 0.1
 
     virtually(scene)
 
