@@ -231,6 +231,7 @@ class HashingGate:
         Returns:
             None when nobody waits: then the thread is free.
         """
+        told: list[_Ended] = []
         with self._lock:
             self._hash_seconds += (took_seconds - self._hash_seconds) / _HASHES_KNOWN
             now = self._clock()
@@ -239,16 +240,23 @@ class HashingGate:
             is_due = now - self._ended_at >= self._gathering * self._line_seconds()
             if self._waiting < self._threads or is_due:
                 told, self._ended = self._ended, []
-                loop.call_soon_threadsafe(_tell, told)
-            if not self._lines:
-                self._running -= 1
-                return None
-            slug, line = self._lines.popitem(last=False)
-            work = line.popleft()
-            self._waiting -= 1
-            if line:
-                self._lines[slug] = line  # at the end: the others come first
-            return work
+            work = self._take()
+        # Last of all: who hears of it must find this thread free, where it is.
+        if told:
+            loop.call_soon_threadsafe(_tell, told)
+        return work
+
+    def _take(self) -> _Work | None:
+        """Take the next of the line that has its turn; under the lock."""
+        if not self._lines:
+            self._running -= 1
+            return None
+        slug, line = self._lines.popitem(last=False)
+        work = line.popleft()
+        self._waiting -= 1
+        if line:
+            self._lines[slug] = line  # at the end: the others come first
+        return work
 
     def _line_seconds(self) -> float:
         """Tell how long it takes until who waits is through."""

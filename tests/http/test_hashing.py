@@ -280,6 +280,7 @@ async def test_a_full_line_is_full_also_while_a_thread_has_it_in_its_hands() -> 
         # Who does not wait for the line is through long before this; who does is not.
         lookers[0].join(0.1)
         gate._per_storefront = 1  # noqa: SLF001 - full also with one less in it
+        slow.go.clear()  # nobody else leaves the line before it was looked at
 
     gate._lines = InHand(meanwhile)  # noqa: SLF001 - only there it can be seen
     waiting = [asyncio.create_task(gate.hash(SLUG, "first"))]
@@ -287,8 +288,9 @@ async def test_a_full_line_is_full_also_while_a_thread_has_it_in_its_hands() -> 
     waiting += [asyncio.create_task(gate.hash(SLUG, f"more {n}")) for n in range(20)]
     await until(lambda: gate.waiting == 20)
     slow.go.set()
+    await until(lambda: bool(found))
+    slow.go.set()
     await asyncio.gather(*waiting)
-    lookers[0].join()
 
     assert found == ["full"]
     await gate.close()
