@@ -7,6 +7,7 @@ import msgspec
 
 from doorward.actors.post.masks import malformed, masked_secret, printed
 from doorward.actors.records.account import Action
+from doorward.actors.records.mail import AccountNews as News
 from doorward.actors.records.orders import Status
 
 _CODE: Final = re.compile(r"[0-9]{6}")
@@ -144,14 +145,7 @@ class AccountNews(Linked, frozen=True, kw_only=True, tag="account", gc=False):
         area: The prefix of the address it signed in from; empty when unknown.
     """
 
-    news: Literal[
-        "confirm_email",
-        "new_device",
-        "password_changed",
-        "locked",
-        "password_disabled",
-        "set_password",
-    ]
+    news: News
     until_ms: int
     at_ms: int
     device: str = ""
